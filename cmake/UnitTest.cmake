@@ -1,0 +1,16 @@
+# add_unit_test(name folder library…): one GoogleTest binary of all sources in folder, each of its tests known to ctest.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+function(add_unit_test name folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${folder})
+  target_link_libraries(${name} PRIVATE ${ARGN} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE TEST_DATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/${folder}")
+  add_dependencies(unit ${name})
+  gtest_discover_tests(${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,165 @@
+#include "fdw/connection.h"
+
+#include <algorithm>
+
+#include "fdw/catalog.h"
+#include "fdw/options.h"
+#include "module.h"
+
+extern "C" {
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+}
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds idle_time{60000};
+constexpr milliseconds drain_time{1000};
+
+/// What the connection is read from, copied out of the catalog.
+struct CatalogEntries {
+  ForeignServer* server;
+  MappingOptions mapping;
+  bool own;  ///< the server is the extension's
+};
+
+CatalogEntries read_catalog(Oid server, Oid user) {
+  CatalogEntries entries{};
+  entries.server = GetForeignServer(server);
+  entries.mapping = look_up_mapping(server, user);
+  entries.own = belongs_to_extension(entries.server);
+  return entries;
+}
+
+void refuse_options_of_own_server(const CatalogEntries& entries) {
+  if (!entries.own || (entries.server->options == NIL && entries.mapping.options == NIL)) return;
+  pg::call([&] {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("the server \"%s\" takes neither options nor user mappings", entries.server->servername),
+                    errdetail("It belongs to the extension, and pg_dump would not carry them."),
+                    errhint("Make a server of your own with CREATE SERVER … FOREIGN DATA WRAPPER kafka_fdw.")));
+  });
+}
+
+bool demands_authentication(const kafka::Properties& properties) {
+  return std::ranges::any_of(properties, [](const auto& property) {
+    const auto& [name, value] = property;
+    if (name == "security.protocol") return value.starts_with("sasl") || value.starts_with("SASL");
+    // The server process's own identity.
+    return name == "ssl.key.location" || name == "ssl.keystore.location" || name.starts_with("sasl.kerberos.");
+  });
+}
+
+bool brings_a_secret(const kafka::Properties& mapping) {
+  for (const char* secret : {"sasl.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"})
+    if (const auto property = mapping.find(secret); property != mapping.end() && !property->second.empty()) return true;
+  return false;
+}
+
+void check_secret(const CatalogEntries& entries, const OptionValues& mapping, const kafka::Properties& server,
+                  Oid user) {
+  if (!demands_authentication(server) || brings_a_secret(properties_of(mapping))) return;
+  if (mapping.contains("password_required") && !is_set(mapping, "password_required")) return;
+  if (pg::call([&] { return superuser_arg(user); })) return;
+  throw kafka::Error(kafka::ErrorClass::authentication,
+                     "server \"" + std::string(entries.server->servername) + "\" requires a secret of your own",
+                     "The server demands authentication, and your user mapping brings neither a password nor a key.",
+                     "Set \"sasl.password\" or \"ssl.key.pem\" in a user mapping.");
+}
+
+std::string find_brokers(const CatalogEntries& entries, const OptionValues& options) {
+  for (const char* name : {"brokers", "bootstrap.servers", "metadata.broker.list"})
+    if (const auto option = options.find(name); option != options.end()) return option->second;
+  std::string brokers = pg::call([&] { return static_cast<const char*>(registered_brokers(entries.server)); });
+  if (brokers.empty())
+    throw kafka::Error(kafka::ErrorClass::unreachable,
+                       "server \"" + std::string(entries.server->servername) + "\" has no brokers",
+                       "It has no option \"brokers\", and pipeline_kafka_brokers is empty.",
+                       "Run SELECT kafka_add_broker('host:port').");
+  return brokers;
+}
+
+/// What we prefer where neither the server nor the table says otherwise.
+/// Half of fetch_buffer is the queue, a quarter is on its way from the brokers, a quarter is the batch that is held.
+void add_defaults(kafka::Properties& properties, const std::string& brokers) {
+  const size_t buffer = fetch_buffer_bytes();
+  const size_t broker_count = 1 + static_cast<size_t>(std::ranges::count(brokers, ','));
+  const size_t fetch = std::max<size_t>(buffer / 4 / broker_count, 64 * 1024);
+  properties.emplace("client.id", "kafka_fdw");
+  properties.emplace("queued.max.messages.kbytes", std::to_string(std::max<size_t>(buffer / 2 / 1024, 1)));
+  properties.emplace("queued.min.messages", "1000000");
+  properties.emplace("fetch.max.bytes", std::to_string(fetch));
+  properties.emplace("fetch.message.max.bytes", std::to_string(fetch));
+  properties.emplace("message.max.bytes", std::to_string(std::min<size_t>(fetch, 1000000)));
+  // The end of a partition behind a control record is told only after this wait.
+  properties.emplace("fetch.wait.max.ms", "10");
+  properties.emplace("reconnect.backoff.max.ms", "1000");
+}
+
+std::string make_pool_key(Oid server, Oid mapping, Oid user, const kafka::Properties& properties) {
+  std::string key = std::to_string(server) + ' ' + std::to_string(mapping) + ' ' + std::to_string(user);
+  for (const auto& [name, value] : properties) key.append(1, '\0').append(name).append(1, '\0').append(value);
+  return key;
+}
+
+void drop_pooled_clients(Datum, int, uint32) { kafka::Pool::instance().drop_all(); }
+
+/// librdkafka's threads must not run on while the process takes down what they use.
+void end_clients(int, Datum) {
+  kafka::Pool::instance().drop_all();
+  kafka::Reaper::drain(drain_time);
+}
+
+/// Once per process: a callback cannot be taken back.
+void register_callbacks() {
+  static bool registered = false;
+  if (registered) return;
+  pg::call([] {
+    CacheRegisterSyscacheCallback(FOREIGNSERVEROID, drop_pooled_clients, 0);
+    CacheRegisterSyscacheCallback(USERMAPPINGOID, drop_pooled_clients, 0);
+    on_proc_exit(end_clients, 0);
+  });
+  registered = true;
+}
+
+}  // namespace
+
+Connection load_connection(Oid server, Oid user, const kafka::Properties& table_properties) {
+  const CatalogEntries entries = pg::call([&] { return read_catalog(server, user); });
+  refuse_options_of_own_server(entries);
+  const OptionValues server_options = read_options(entries.server->options);
+  const OptionValues mapping_options = read_options(entries.mapping.options);
+
+  Connection connection;
+  connection.server_name = entries.server->servername;
+  connection.properties = table_properties;
+  const kafka::Properties server_properties = properties_of(server_options);
+  check_secret(entries, mapping_options, server_properties, user);
+  connection.properties.insert(server_properties.begin(), server_properties.end());
+  connection.properties.merge(properties_of(mapping_options));
+  connection.brokers = find_brokers(entries, server_options);
+  connection.properties.erase("metadata.broker.list");
+  connection.properties.insert_or_assign("bootstrap.servers", connection.brokers);
+  add_defaults(connection.properties, connection.brokers);
+  connection.pool_key = make_pool_key(server, entries.mapping.mapping, user, connection.properties);
+  return connection;
+}
+
+kafka::Lease lease_client(const Connection& connection) {
+  register_callbacks();
+  kafka::Pool& pool = kafka::Pool::instance();
+  pool.drop_idle(idle_time);
+  return pool.lease(connection.pool_key, connection.properties);
+}
+
+milliseconds connect_timeout() { return milliseconds(settings.connect_timeout_ms); }
+milliseconds read_timeout() { return milliseconds(settings.read_timeout_ms); }
+size_t fetch_buffer_bytes() { return static_cast<size_t>(settings.fetch_buffer_kb) * 1024; }
+
+}  // namespace kafka_fdw::fdw

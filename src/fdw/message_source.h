@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "fdw/table.h"
+#include "kafka/message.h"
+#include "kafka/offset_set.h"
+
+namespace kafka_fdw::fdw {
+
+/// Where a scan gets its messages from: Kafka, or a batch that a consumer holds in memory.
+class MessageSource {
+ public:
+  virtual ~MessageSource() = default;
+
+  /// From the start, with the messages that are in the set. Called before the first next() and for every rescan.
+  virtual void open(const kafka::OffsetSet& wanted) = 0;
+
+  /// The next message, valid until the next call; null at the end. Waits, interruptibly.
+  virtual const kafka::Message* next() = 0;
+
+  /// The scan ends in good order: resources may be kept for others. The destructor alone means that it did not.
+  virtual void close() = 0;
+
+  struct Counters {
+    int64_t ranges = 0;    ///< offset ranges asked for, all rescans together
+    int64_t messages = 0;  ///< read
+    int64_t bytes = 0;     ///< of keys and values
+  };
+  virtual Counters counters() const = 0;
+};
+
+/// What a consumer tells to scans of its topics while its statement runs: the scans read the batch and nothing else.
+/// ingest/ implements it; fdw/ knows only this.
+class BoundBatch {
+ public:
+  virtual ~BoundBatch() = default;
+  /// A source over the batch, or null: the table's topic is not bound.
+  virtual std::unique_ptr<MessageSource> source_for(const Table& table) = 0;
+  /// How many rows the planner should expect of the table, or -1: the table's topic is not bound.
+  virtual double expected_rows(const Table& table) const = 0;
+};
+
+/// The batch that scans of this backend read now, or null. Set and taken back by ingest/, around the statement that it
+/// runs.
+BoundBatch* bound_batch() noexcept;
+void set_bound_batch(BoundBatch* batch) noexcept;
+
+}  // namespace kafka_fdw::fdw

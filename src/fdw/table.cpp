@@ -1,0 +1,159 @@
+#include "fdw/table.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "fdw/handler.h"
+#include "fdw/options.h"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "foreign/fdwapi.h"
+#include "foreign/foreign.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+using pg::ColumnRole;
+using pg::RowColumn;
+
+struct NamedRole {
+  const char* option;
+  ColumnRole role;
+};
+
+constexpr NamedRole named_roles[] = {
+    {"partition", ColumnRole::partition},   {"offset", ColumnRole::offset},
+    {"timestamp", ColumnRole::timestamp},   {"key", ColumnRole::key},
+    {"headers", ColumnRole::headers},       {"payload", ColumnRole::payload},
+    {"tombstone", ColumnRole::tombstone},   {"junk", ColumnRole::junk},
+    {"junk_error", ColumnRole::junk_error},
+};
+
+RowColumn read_column(const OptionValues& options, const char* name) {
+  RowColumn column{.role = ColumnRole::field,
+                   .needed = true,
+                   .path = name,
+                   .force_null = is_set(options, "force_null"),
+                   .force_not_null = is_set(options, "force_not_null")};
+  for (const char* option : {"field", "json"})
+    if (const auto value = options.find(option); value != options.end()) column.path = value->second;
+  for (const NamedRole& named : named_roles)
+    if (is_set(options, named.option)) column.role = named.role;
+  return column;
+}
+
+void check_type(const RowColumn& column, Form_pg_attribute attribute) {
+  const char* types = pg::wrong_type_for_role(column.role, attribute->atttypid);
+  if (types == nullptr) return;
+  const auto named = std::ranges::find(named_roles, column.role, &NamedRole::role);
+  pg::call([&] {
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+                    errmsg("column \"%s\" with option \"%s\" cannot have type %s", NameStr(attribute->attname),
+                           named->option, format_type_be(attribute->atttypid)),
+                    errhint("Its type must be %s.", types)));
+  });
+}
+
+void check_forcing(const RowColumn& column, decode::Format::Kind kind, const char* name) {
+  if ((!column.force_null && !column.force_not_null) ||
+      (kind == decode::Format::Kind::csv && column.role == ColumnRole::field))
+    return;
+  pg::call([&] {
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+                    errmsg("option \"%s\" of column \"%s\" is for fields of the format csv",
+                           column.force_null ? "force_null" : "force_not_null", name)));
+  });
+}
+
+void check_roles_differ(const std::vector<RowColumn>& columns, Relation relation) {
+  for (const NamedRole& named : named_roles) {
+    const auto first = std::ranges::find(columns, named.role, &RowColumn::role);
+    if (first == columns.end()) continue;
+    const auto second = std::find_if(first + 1, columns.end(), [&](const auto& c) { return c.role == named.role; });
+    if (second == columns.end()) continue;
+    const auto name = [&](auto column) {
+      return NameStr(TupleDescAttr(RelationGetDescr(relation), column - columns.begin())->attname);
+    };
+    pg::call([&] {
+      ereport(ERROR,
+              (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("columns \"%s\" and \"%s\" both have the option \"%s\"",
+                                                                name(first), name(second), named.option)));
+    });
+  }
+}
+
+void check_raw_has_one_field(const std::vector<RowColumn>& columns, Relation relation) {
+  const auto fields = std::ranges::count(columns, ColumnRole::field, &RowColumn::role);
+  if (fields <= 1) return;
+  pg::call([&] {
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+                    errmsg("format raw has one column for the message, but table \"%s\" has %d",
+                           RelationGetRelationName(relation), static_cast<int>(fields)),
+                    errhint("Give the others metadata options, or drop them.")));
+  });
+}
+
+/// The one field of a raw message is its payload, and has its types.
+void check_raw_type(const RowColumn& column, Form_pg_attribute attribute) {
+  const char* types = pg::wrong_type_for_role(ColumnRole::payload, attribute->atttypid);
+  if (column.role != ColumnRole::field || types == nullptr) return;
+  pg::call([&] {
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+                    errmsg("column \"%s\" cannot have type %s with format raw", NameStr(attribute->attname),
+                           format_type_be(attribute->atttypid)),
+                    errhint("Its type must be %s.", types)));
+  });
+}
+
+RowColumn load_column(Relation relation, Form_pg_attribute attribute, const decode::Format& format) {
+  if (attribute->attisdropped) return {};
+  const Oid table = RelationGetRelid(relation);
+  List* options = pg::call([&] { return GetForeignColumnOptions(table, attribute->attnum); });
+  RowColumn column = read_column(read_options(options), NameStr(attribute->attname));
+  check_type(column, attribute);
+  check_forcing(column, format.kind, NameStr(attribute->attname));
+  if (format.kind == decode::Format::Kind::raw) check_raw_type(column, attribute);
+  return column;
+}
+
+}  // namespace
+
+Table load_table(Relation relation) {
+  Table table;
+  table.relation = RelationGetRelid(relation);
+  const ForeignTable* entry =
+      pg::call([&] { return static_cast<const ForeignTable*>(GetForeignTable(table.relation)); });
+  const OptionValues options = read_options(entry->options);
+  table.server = entry->serverid;
+  if (const auto topic = options.find("topic"); topic != options.end()) table.topic = topic->second;
+  if (const auto start = options.find("start"); start != options.end()) table.start = start->second;
+  table.properties = properties_of(options);
+
+  const TableFormat format = parse_format(options);
+  table.shape.format = format.format;
+  table.shape.encoding = format.encoding;
+  table.shape.ignore_junk = is_set(options, "ignore_junk");
+  TupleDesc descriptor = RelationGetDescr(relation);
+  for (int i = 0; i < descriptor->natts; ++i)
+    table.shape.columns.push_back(load_column(relation, TupleDescAttr(descriptor, i), format.format));
+  check_roles_differ(table.shape.columns, relation);
+  if (format.format.kind == decode::Format::Kind::raw) check_raw_has_one_field(table.shape.columns, relation);
+  return table;
+}
+
+bool is_kafka_table(Oid relation) {
+  return pg::call([&] {
+    if (get_rel_relkind(relation) != RELKIND_FOREIGN_TABLE) return false;
+    const ForeignServer* server = GetForeignServer(GetForeignTable(relation)->serverid);
+    if (!OidIsValid(GetForeignDataWrapper(server->fdwid)->fdwhandler)) return false;
+    return is_kafka_routine(GetFdwRoutineByServerId(server->serverid));
+  });
+}
+
+}  // namespace kafka_fdw::fdw

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace kafka_fdw::decode {
+
+/// Objects and arrays within each other in one message; the message itself is the first.
+constexpr size_t max_json_depth = 1024;
+
+/// The end of the JSON value (RFC 8259) at `begin`, which stands at `depth` objects and arrays below the top and is
+/// followed, wherever, by a zero byte. Checks every byte of it, but for UTF-8, as the input function of json does:
+/// simdjson offers no such check that keeps numbers of any size. Throws Error with `column`.
+const char* json_value_end(const char* begin, size_t depth, int column);
+
+/// Whether all of `text` is one JSON number.
+bool is_json_number(std::string_view text);
+
+constexpr bool is_json_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+}  // namespace kafka_fdw::decode

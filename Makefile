@@ -45,8 +45,8 @@ all: configure ## build the extension and the unit tests
 # Root writes the package's directories itself; anybody else asks sudo where they are not theirs.
 .PHONY: install
 install: all ## install into the PostgreSQL of PG_CONFIG
-	@as_root=; \
-	if ! [ -w "$$($(PG_CONFIG) --pkglibdir)" ] || ! [ -w "$$($(PG_CONFIG) --sharedir)/extension" ]; then as_root=sudo; fi; \
+	@libraries=$$($(PG_CONFIG) --pkglibdir); scripts=$$($(PG_CONFIG) --sharedir)/extension; as_root=; \
+	if ! [ -w "$$libraries" ] || ! [ -w "$$scripts" ]; then as_root=sudo; fi; \
 	$$as_root cmake --install $(build_dir)
 
 .PHONY: unit

@@ -8,98 +8,75 @@ namespace {
 constexpr int64_t microseconds_per_second = 1'000'000;
 constexpr int64_t seconds_per_day = 86'400;
 
-/// Reads a text from left to right; a step that does not match leaves the position where it was.
-class Reader {
- public:
-  explicit Reader(std::string_view text) : rest_(text) {}
+constexpr int no_number = 1'000'000;  ///< fails every check of a range
 
-  bool done() const { return rest_.empty(); }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-  bool take(char c) {
-    if (rest_.empty() || rest_.front() != c) return false;
-    rest_.remove_prefix(1);
-    return true;
-  }
+int two_digits(const char* p) { return is_digit(p[0]) && is_digit(p[1]) ? (p[0] - '0') * 10 + (p[1] - '0') : no_number; }
 
-  /// Exactly `count` digits, at most `max`; -1 if they are not there.
-  int take_number(size_t count, int max) {
-    if (rest_.size() < count) return -1;
-    int number = 0;
-    for (size_t i = 0; i < count; ++i) {
-      if (!is_digit(rest_[i])) return -1;
-      number = number * 10 + (rest_[i] - '0');
-    }
-    if (number > max) return -1;
-    rest_.remove_prefix(count);
-    return number;
-  }
-
-  bool at_digit() const { return !rest_.empty() && is_digit(rest_.front()); }
-
- private:
-  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-  std::string_view rest_;
-};
-
-std::optional<int64_t> take_date(Reader& reader) {
+std::optional<int64_t> take_date(std::string_view& text) {
   using namespace std::chrono;
-  int y = reader.take_number(4, 9999);
-  if (y < 1 || !reader.take('-')) return std::nullopt;
-  int m = reader.take_number(2, 12);
-  if (m < 1 || !reader.take('-')) return std::nullopt;
-  int d = reader.take_number(2, 31);
-  if (d < 1) return std::nullopt;
-  year_month_day date{year(y), month(static_cast<unsigned>(m)), day(static_cast<unsigned>(d))};
+  if (text.size() < 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const int y = two_digits(&text[0]) * 100 + two_digits(&text[2]);
+  const int m = two_digits(&text[5]);
+  const int d = two_digits(&text[8]);
+  if (y < 1 || y > 9999 || m > 12 || d > 31) return std::nullopt;
+  const year_month_day date{year(y), month(static_cast<unsigned>(m)), day(static_cast<unsigned>(d))};
   if (!date.ok()) return std::nullopt;
+  text.remove_prefix(10);
   constexpr sys_days epoch = year(2000) / January / 1;
   return (sys_days(date) - epoch).count();
 }
 
-/// Up to six digits after the point, in microseconds; -1 if there is none.
-int take_fraction(Reader& reader) {
+/// One to six digits, in microseconds.
+std::optional<int> take_fraction(std::string_view& text) {
   int fraction = 0;
-  int digits = 0;
-  for (; digits < 6 && reader.at_digit(); ++digits) fraction = fraction * 10 + reader.take_number(1, 9);
-  if (digits == 0) return -1;
+  size_t digits = 0;
+  for (; digits < 6 && digits < text.size() && is_digit(text[digits]); ++digits) {
+    fraction = fraction * 10 + (text[digits] - '0');
+  }
+  if (digits == 0) return std::nullopt;
+  text.remove_prefix(digits);
   for (; digits < 6; ++digits) fraction *= 10;
   return fraction;
 }
 
 /// Microseconds since midnight.
-std::optional<int64_t> take_time(Reader& reader) {
-  int hour = reader.take_number(2, 23);
-  if (hour < 0 || !reader.take(':')) return std::nullopt;
-  int minute = reader.take_number(2, 59);
-  if (minute < 0 || !reader.take(':')) return std::nullopt;
-  int second = reader.take_number(2, 59);
-  if (second < 0) return std::nullopt;
-  int fraction = reader.take('.') ? take_fraction(reader) : 0;
-  if (fraction < 0) return std::nullopt;
-  return (hour * 3600 + minute * 60 + second) * microseconds_per_second + fraction;
+std::optional<int64_t> take_time(std::string_view& text) {
+  if (text.size() < 8 || text[2] != ':' || text[5] != ':') return std::nullopt;
+  const int hour = two_digits(&text[0]);
+  const int minute = two_digits(&text[3]);
+  const int second = two_digits(&text[6]);
+  if (hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  text.remove_prefix(8);
+  std::optional<int> fraction = 0;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    fraction = take_fraction(text);
+    if (!fraction) return std::nullopt;
+  }
+  return (hour * 3600 + minute * 60 + second) * microseconds_per_second + *fraction;
 }
 
 /// Seconds east of Greenwich.
-std::optional<int64_t> take_zone(Reader& reader) {
-  if (reader.take('Z')) return 0;
-  bool west = reader.take('-');
-  if (!west && !reader.take('+')) return std::nullopt;
-  int hours = reader.take_number(2, 14);
-  if (hours < 0) return std::nullopt;
-  int minutes = 0;
-  if (!reader.done()) {
-    reader.take(':');
-    minutes = reader.take_number(2, hours == 14 ? 0 : 59);
-    if (minutes < 0) return std::nullopt;
-  }
-  int64_t offset = hours * 3600 + minutes * 60;
-  return west ? -offset : offset;
+std::optional<int64_t> parse_zone(std::string_view text) {
+  if (text == "Z") return 0;
+  if (text.size() < 3 || (text[0] != '+' && text[0] != '-')) return std::nullopt;
+  const int hours = two_digits(&text[1]);
+  std::string_view rest = text.substr(3);
+  if (rest.starts_with(':') && rest.size() == 3) rest.remove_prefix(1);
+  if (!rest.empty() && rest.size() != 2) return std::nullopt;
+  const int minutes = rest.empty() ? 0 : two_digits(rest.data());
+  if (minutes > 59 || hours * 60 + minutes > 14 * 60) return std::nullopt;
+  const int64_t offset = hours * 3600 + minutes * 60;
+  return text[0] == '-' ? -offset : offset;
 }
 
-std::optional<int64_t> take_local(Reader& reader) {
-  auto days = take_date(reader);
-  if (!days || !(reader.take('T') || reader.take(' '))) return std::nullopt;
-  auto time = take_time(reader);
+std::optional<int64_t> take_local(std::string_view& text) {
+  const auto days = take_date(text);
+  if (!days || !(text.starts_with('T') || text.starts_with(' '))) return std::nullopt;
+  text.remove_prefix(1);
+  const auto time = take_time(text);
   if (!time) return std::nullopt;
   return *days * seconds_per_day * microseconds_per_second + *time;
 }
@@ -107,24 +84,21 @@ std::optional<int64_t> take_local(Reader& reader) {
 }  // namespace
 
 std::optional<int64_t> parse_date(std::string_view text) {
-  Reader reader(text);
-  auto days = take_date(reader);
-  return reader.done() ? days : std::nullopt;
+  const auto days = take_date(text);
+  return text.empty() ? days : std::nullopt;
 }
 
 std::optional<int64_t> parse_timestamp(std::string_view text) {
-  Reader reader(text);
-  auto local = take_local(reader);
-  if (!local || reader.done()) return local;
-  return take_zone(reader) && reader.done() ? local : std::nullopt;
+  const auto local = take_local(text);
+  if (!local || text.empty()) return local;
+  return parse_zone(text) ? local : std::nullopt;
 }
 
 std::optional<int64_t> parse_timestamptz(std::string_view text) {
-  Reader reader(text);
-  auto local = take_local(reader);
+  const auto local = take_local(text);
   if (!local) return std::nullopt;
-  auto offset = take_zone(reader);
-  if (!offset || !reader.done()) return std::nullopt;
+  const auto offset = parse_zone(text);
+  if (!offset) return std::nullopt;
   return *local - *offset * microseconds_per_second;
 }
 

@@ -43,16 +43,24 @@ bool parse_integer(std::string_view text, Value& value) {
   return true;
 }
 
-/// Neither nan and inf nor anything that the C library may round in its own way: denormal numbers and underflow.
+/// Whether a floating-point text has only zeros for its digits.
+bool is_zero(std::string_view text) {
+  for (char c : text) {
+    if (c >= '1' && c <= '9') return false;
+    if (c == 'e' || c == 'E') break;
+  }
+  return true;
+}
+
+/// Neither nan and inf nor anything that a C library may round in its own way: denormal numbers and underflow.
 template <class T>
 bool parse_floating(std::string_view text, Value& value) {
   text = without_plus(trim(text));
-  std::string_view digits = text.substr(0, text.find_first_of("eE"));
-  if (digits.find_first_not_of("-.0123456789") != text.npos) return false;
+  size_t first = text.starts_with('-') ? 1 : 0;
+  if (first == text.size() || !(is_digit(text[first]) || text[first] == '.')) return false;
   auto parsed = parse_whole<T>(text);
   if (!parsed) return false;
-  bool zero = *parsed == 0 && digits.find_first_of("123456789") == text.npos;
-  if (!zero && !std::isnormal(*parsed)) return false;
+  if (!std::isnormal(*parsed) && !(*parsed == 0 && is_zero(text))) return false;
   value.kind = Value::Kind::floating;
   value.floating = *parsed;
   return true;
@@ -81,6 +89,8 @@ bool parse_numeric(std::string_view text, Value& value) {
 }
 
 std::optional<bool> parse_truth(std::string_view text) {
+  if (text == "true" || text == "t") return true;
+  if (text == "false" || text == "f") return false;
   text = trim(text);
   char word[5];
   if (text.empty() || text.size() > sizeof(word)) return std::nullopt;
@@ -102,29 +112,28 @@ bool parse_boolean(std::string_view text, Value& value) {
   return true;
 }
 
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+constexpr int8_t no_digit = -1;
+
+constexpr std::array<int8_t, 256> hex_digits = [] {
+  std::array<int8_t, 256> table{};
+  table.fill(no_digit);
+  for (int i = 0; i < 10; ++i) table['0' + i] = static_cast<int8_t>(i);
+  for (int i = 0; i < 6; ++i) table['a' + i] = table['A' + i] = static_cast<int8_t>(10 + i);
+  return table;
+}();
 
 bool parse_uuid(std::string_view text, Value& value) {
-  constexpr size_t length = 36;
-  if (text.size() != length) return false;
+  constexpr std::array<uint8_t, 16> places = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
   std::array<uint8_t, 16> bytes;
-  size_t filled = 0;
-  for (size_t i = 0; i < length;) {
-    if (i == 8 || i == 13 || i == 18 || i == 23) {
-      if (text[i++] != '-') return false;
-      continue;
-    }
-    int high = hex_digit(text[i]);
-    int low = hex_digit(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    bytes[filled++] = static_cast<uint8_t>(high << 4 | low);
-    i += 2;
+  int seen = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    int high = hex_digits[static_cast<uint8_t>(text[places[i]])];
+    int low = hex_digits[static_cast<uint8_t>(text[places[i] + 1])];
+    seen |= high | low;
+    bytes[i] = static_cast<uint8_t>(high << 4 | low);
   }
+  if (seen < 0) return false;
   value.kind = Value::Kind::uuid;
   value.uuid = bytes;
   return true;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <optional>
 
 #include "decode/field_parser.h"
 #include "decode/json_paths.h"
@@ -207,20 +206,19 @@ Field read_field(std::string_view token, size_t depth, int column) {
     if (field.raw.size() < 2 || field.raw.back() != '"') throw_invalid("invalid JSON", column);
     field.text = field.raw.substr(1, field.raw.size() - 2);
     field.escaped = field.text.find('\\') != field.text.npos;
-  } else if (field.raw == "null") {
-    field.null = true;
-  } else if (field.raw != "true" && field.raw != "false" && !is_json_number(field.raw)) {
-    throw_invalid("invalid JSON", column);
+  } else if (!is_json_number(field.raw)) {
+    field.null = field.raw == "null";
+    if (!field.null && field.raw != "true" && field.raw != "false") throw_invalid("invalid JSON", column);
   }
   return field;
 }
 
 void JsonDecoder::fill(const JsonPlace& place, std::string_view token, size_t depth) {
-  std::optional<Field> field;
+  Field field;
   for (int column : place.columns()) {
     if (columns_[column].needed) {
-      if (!field) field = read_field(token, depth, column);
-      set(column, *field);
+      if (field.raw.empty()) field = read_field(token, depth, column);
+      set(column, field);
     } else {
       row_[column].kind = Value::Kind::null;  // it is there: check_complete() undoes this
     }

@@ -1,0 +1,131 @@
+#include "fdw/estimate.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include "fdw/comparand.h"
+#include "fdw/message_source.h"
+#include "fdw/watermarks.h"
+#include "module.h"
+#include "pg/wait.h"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+}
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds longest_question{500};
+constexpr double default_messages = 100000;
+
+/// The watermarks of a topic, or that they could not be had.
+struct Known {
+  pg::Clock::time_point since;
+  std::optional<std::vector<kafka::Watermarks>> watermarks;
+};
+
+using Key = std::tuple<Oid, Oid, std::string>;  ///< server, user, topic
+
+std::map<Key, Known>& known_topics() {
+  static auto* topics = new std::map<Key, Known>;
+  return *topics;
+}
+
+bool is_fresh(const Known& known) { return pg::Clock::now() - known.since < milliseconds(settings.metadata_ttl_ms); }
+
+void remember(const Key& key, std::optional<std::vector<kafka::Watermarks>> watermarks) {
+  std::erase_if(known_topics(), [](const auto& entry) { return !is_fresh(entry.second); });
+  known_topics().insert_or_assign(key, Known{pg::Clock::now(), std::move(watermarks)});
+}
+
+std::optional<std::vector<kafka::Watermarks>> ask(const Table& table, Oid user) {
+  try {
+    const Connection connection = load_connection(table.server, user, table.properties);
+    kafka::Lease lease = lease_client(connection);
+    auto watermarks =
+        fetch_watermarks(lease.client(), connection, table.topic, std::min(connect_timeout(), longest_question));
+    lease.give_back();
+    return watermarks;
+  } catch (const kafka::Error&) {
+    return std::nullopt;  // the scan will say what is wrong
+  }
+}
+
+std::optional<std::vector<kafka::Watermarks>> watermarks_of(const Table& table, Oid user) {
+  const Key key{table.server, user, table.topic};
+  if (const auto known = known_topics().find(key); known != known_topics().end() && is_fresh(known->second))
+    return known->second.watermarks;
+  auto watermarks = ask(table, user);
+  remember(key, watermarks);
+  return watermarks;
+}
+
+/// The values that the planner can see: constants, and parameters where it plans for given ones.
+std::vector<Comparand> comparands_of_plan(PlannerInfo* root, const List* expressions) {
+  std::vector<Comparand> comparands;
+  for (int i = 0; i < list_length(expressions); ++i) {
+    auto* expression = static_cast<Node*>(list_nth(expressions, i));
+    Node* estimated = pg::call([&] { return estimate_expression_value(root, expression); });
+    if (!IsA(estimated, Const)) {
+      comparands.push_back({.known = false});
+      continue;
+    }
+    const auto* constant = reinterpret_cast<const Const*>(estimated);
+    comparands.push_back(make_comparand(constant->consttype, constant->constvalue, constant->constisnull));
+  }
+  return comparands;
+}
+
+double count(const kafka::OffsetSet& set, const std::vector<kafka::Watermarks>& watermarks) {
+  double messages = 0;
+  for (const auto& [partition, low, high] : watermarks)
+    for (const kafka::Interval& interval : set.of_partition(partition))
+      messages += static_cast<double>(std::max<int64_t>(0, std::min(high, interval.to) - std::max(low, interval.from)));
+  return messages;
+}
+
+double selectivity(PlannerInfo* root, List* clauses) {
+  return pg::call([&] { return clauselist_selectivity(root, clauses, 0, JOIN_INNER, nullptr); });
+}
+
+double expected_of_batch(const Table& table) {
+  const BoundBatch* batch = bound_batch();
+  return batch == nullptr ? -1 : batch->expected_rows(table);
+}
+
+}  // namespace
+
+Estimate estimate_scan(PlannerInfo* root, const Table& table, const Pushdown& pushdown, Oid user) {
+  const std::vector<Comparand> comparands = comparands_of_plan(root, pushdown.expressions);
+  const kafka::OffsetSet selected = select(pushdown.condition, comparands).all();
+  if (selected.empty()) return {0, 0, 0};
+
+  Estimate estimate{.messages = default_messages, .read = default_messages, .rows = 0};
+  bool counted = false;
+  if (const double expected = expected_of_batch(table); expected >= 0) {
+    estimate.messages = estimate.read = expected;
+  } else if (const auto watermarks = watermarks_of(table, user)) {
+    estimate.messages = count(kafka::OffsetSet::all(), *watermarks);
+    estimate.read = count(selected, *watermarks);
+    counted = std::ranges::all_of(comparands, &Comparand::known);
+  }
+  if (!counted) estimate.read *= selectivity(root, pushdown.pushed);
+  estimate.rows = estimate.read * selectivity(root, pushdown.local);
+  return estimate;
+}
+
+void remember_watermarks(const Table& table, Oid user, const std::vector<kafka::Watermarks>& watermarks) {
+  remember({table.server, user, table.topic}, watermarks);
+}
+
+}  // namespace kafka_fdw::fdw

@@ -1,0 +1,103 @@
+#include "fdw/plan.h"
+
+#include "fdw/estimate.h"
+#include "fdw/pushdown.h"
+#include "fdw/table.h"
+#include "pg/compat.h"
+
+extern "C" {
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+}
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+/// A request to the brokers, in the planner's unit of cost.
+constexpr Cost startup_cost = 10;
+/// Decoding a column, in calls of an operator.
+constexpr double operators_per_column = 4;
+
+/// What GetForeignRelSize leaves in the relation's fdw_private: plain data, as a planner's context may live long.
+struct RelationSize {
+  Estimate estimate;
+  int columns;  ///< that must be decoded
+};
+
+/// The relation is locked by the planner.
+Table load_planned_table(Oid relation) {
+  Relation opened = pg::call([&] { return table_open(relation, NoLock); });
+  Table table = load_table(opened);
+  pg::call([&] { table_close(opened, NoLock); });
+  return table;
+}
+
+/// Attribute numbers that the query looks at: in its output, or to check the local clauses. All of them for a whole
+/// row.
+List* needed_columns(const RelOptInfo* rel, const List* local, int column_count) {
+  Bitmapset* used = nullptr;
+  pull_varattnos(reinterpret_cast<Node*>(rel->reltarget->exprs), rel->relid, &used);
+  for (int i = 0; i < list_length(local); ++i)
+    pull_varattnos(reinterpret_cast<Node*>(static_cast<RestrictInfo*>(list_nth(local, i))->clause), rel->relid, &used);
+  const bool whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used);
+  List* columns = NIL;
+  for (int attribute = 1; attribute <= column_count; ++attribute)
+    if (whole_row || bms_is_member(attribute - FirstLowInvalidHeapAttributeNumber, used))
+      columns = lappend_int(columns, attribute);
+  return columns;
+}
+
+}  // namespace
+
+void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid) {
+  pg::entry([&] {
+    const Table table = load_planned_table(foreigntableid);
+    const Pushdown pushdown = push_down(table, baserel->relid, baserel->baserestrictinfo);
+    const Oid user = OidIsValid(baserel->userid) ? baserel->userid : GetUserId();
+    auto* size = pg::call([&] { return static_cast<RelationSize*>(palloc0(sizeof(RelationSize))); });
+    size->estimate = estimate_scan(root, table, pushdown, user);
+    const int column_count = static_cast<int>(table.shape.columns.size());
+    size->columns = pg::call([&] { return list_length(needed_columns(baserel, pushdown.local, column_count)); });
+    baserel->tuples = size->estimate.messages;
+    baserel->rows = clamp_row_est(size->estimate.rows);
+    baserel->fdw_private = size;
+  });
+}
+
+void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid) {
+  pg::entry([&] {
+    const auto* size = static_cast<const RelationSize*>(baserel->fdw_private);
+    const Cost decoding = cpu_operator_cost * operators_per_column * size->columns;
+    const Cost per_message = cpu_tuple_cost + decoding + baserel->baserestrictcost.per_tuple;
+    const Cost startup = startup_cost + baserel->baserestrictcost.startup;
+    const Cost total = startup + per_message * size->estimate.read;
+    pg::call([&] {
+      add_path(baserel, reinterpret_cast<Path*>(pg::create_foreign_scan_path(
+                            root, baserel, baserel->rows, startup, total, NIL, baserel->lateral_relids, NIL)));
+    });
+  });
+}
+
+ForeignScan* kafkaGetForeignPlan(PlannerInfo*, RelOptInfo* baserel, Oid foreigntableid, ForeignPath*, List* tlist,
+                                 List* scan_clauses, Plan* outer_plan) {
+  return pg::entry([&] {
+    const Table table = load_planned_table(foreigntableid);
+    const Pushdown pushdown = push_down(table, baserel->relid, scan_clauses);
+    const int column_count = static_cast<int>(table.shape.columns.size());
+    return pg::call([&] {
+      List* columns = needed_columns(baserel, pushdown.local, column_count);
+      // Rows that are looked at again, after a lock, are checked with what the ranges answered at first.
+      return make_foreignscan(tlist, extract_actual_clauses(pushdown.local, false), baserel->relid,
+                              pushdown.expressions, list_make2(condition_to_list(pushdown.condition), columns), NIL,
+                              extract_actual_clauses(pushdown.pushed, false), outer_plan);
+    });
+  });
+}
+
+}  // namespace kafka_fdw::fdw

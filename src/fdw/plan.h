@@ -1,0 +1,24 @@
+#pragma once
+
+#include "pg/boundary.h"
+
+extern "C" {
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+}
+
+namespace kafka_fdw::fdw {
+
+/// The places of ForeignScan.fdw_private. fdw_exprs are the expressions of the condition.
+enum PlanItem : int {
+  plan_condition,  ///< condition_to_list
+  plan_columns     ///< attribute numbers that somebody looks at, a list of integers
+};
+
+/// The planner's callbacks; see PostgreSQL's "Writing a Foreign Data Wrapper".
+void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid);
+void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid);
+ForeignScan* kafkaGetForeignPlan(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid, ForeignPath* best_path,
+                                 List* tlist, List* scan_clauses, Plan* outer_plan);
+
+}  // namespace kafka_fdw::fdw

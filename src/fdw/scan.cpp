@@ -1,0 +1,126 @@
+#include "fdw/scan.h"
+
+#include "fdw/comparand.h"
+#include "fdw/kafka_source.h"
+#include "fdw/plan.h"
+#include "pg/compat.h"
+
+extern "C" {
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/rel.h"
+}
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+const ForeignScan* plan_of(const ForeignScanState* node) {
+  return reinterpret_cast<const ForeignScan*>(node->ss.ps.plan);
+}
+
+const List* plan_item(const ForeignScanState* node, PlanItem item) {
+  return static_cast<const List*>(list_nth(plan_of(node)->fdw_private, item));
+}
+
+/// Only the columns that the plan looks at are needed.
+pg::RowShape needed_shape(const ForeignScanState* node, const Table& table) {
+  pg::RowShape shape = table.shape;
+  const List* columns = plan_item(node, plan_columns);
+  for (size_t i = 0; i < shape.columns.size(); ++i)
+    shape.columns[i].needed = list_member_int(columns, static_cast<int>(i) + 1);
+  return shape;
+}
+
+Scan& scan_of(ForeignScanState* node) { return *static_cast<Scan*>(node->fdw_state); }
+
+}  // namespace
+
+Scan::Scan(ForeignScanState* node)
+    : node_(node),
+      table_(load_table(node->ss.ss_currentRelation)),
+      condition_(condition_from_list(plan_item(node, plan_condition))),
+      builder_(needed_shape(node, table_), RelationGetDescr(node->ss.ss_currentRelation),
+               node->ss.ps.state->es_query_cxt) {
+  List* expressions = plan_of(node)->fdw_exprs;
+  for (int i = 0; i < list_length(expressions); ++i)
+    types_.push_back(exprType(static_cast<const Node*>(list_nth(expressions, i))));
+  expressions_ = pg::call([&] { return ExecInitExprList(expressions, &node_->ss.ps); });
+}
+
+void Scan::next(TupleTableSlot* slot) {
+  ExecClearTuple(slot);
+  if (!open_) open();
+  if (nothing_wanted_) return;
+  const kafka::Message* message = source_->next();
+  if (message == nullptr) return;
+  builder_.build(table_.topic, *message, slot->tts_values, slot->tts_isnull);
+  ExecStoreVirtualTuple(slot);
+}
+
+void Scan::open() {
+  const Selection selection = evaluate();
+  nothing_wanted_ = selection.all().empty();
+  if (!nothing_wanted_) {
+    if (source_ == nullptr) make_source();
+    source_->open(wanted(selection));
+  }
+  open_ = true;
+}
+
+/// The expressions of the condition as they are now: parameters change between rescans.
+Selection Scan::evaluate() {
+  ExprContext* context = node_->ss.ps.ps_ExprContext;
+  std::vector<Comparand> comparands;
+  for (size_t i = 0; i < types_.size(); ++i) {
+    auto* expression = static_cast<ExprState*>(list_nth(expressions_, static_cast<int>(i)));
+    bool null = false;
+    const Datum value = pg::call([&] { return ExecEvalExpr(expression, context, &null); });
+    comparands.push_back(make_comparand(types_[i], value, null));
+  }
+  return select(condition_, comparands);
+}
+
+kafka::OffsetSet Scan::wanted(const Selection& selection) {
+  // A consumer's batch begins where the consumer stands, whatever the table's start.
+  if (kafka_ == nullptr || selection.unbounded.empty()) return selection.all();
+  return selection.bounded | (selection.unbounded & kafka_->default_range());
+}
+
+void Scan::make_source() {
+  if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_);
+  if (source_ != nullptr) return;
+  auto source = std::make_unique<KafkaSource>(table_, pg::scan_user(node_), node_->ss.ps.state->es_query_cxt);
+  kafka_ = source.get();
+  source_ = std::move(source);
+}
+
+void Scan::close() {
+  if (source_ != nullptr) source_->close();
+}
+
+MessageSource::Counters Scan::messages() const {
+  return source_ == nullptr ? MessageSource::Counters{} : source_->counters();
+}
+
+void kafkaBeginForeignScan(ForeignScanState* node, int) {
+  pg::entry([&] { node->fdw_state = &pg::make_owned<Scan>(node->ss.ps.state->es_query_cxt, node); });
+}
+
+TupleTableSlot* kafkaIterateForeignScan(ForeignScanState* node) {
+  return pg::entry([&] {
+    TupleTableSlot* slot = node->ss.ss_ScanTupleSlot;
+    scan_of(node).next(slot);
+    return slot;
+  });
+}
+
+void kafkaReScanForeignScan(ForeignScanState* node) {
+  pg::entry([&] { scan_of(node).rescan(); });
+}
+
+void kafkaEndForeignScan(ForeignScanState* node) {
+  if (node->fdw_state != nullptr) pg::entry([&] { scan_of(node).close(); });
+}
+
+}  // namespace kafka_fdw::fdw

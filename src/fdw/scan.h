@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+
+#include "fdw/condition.h"
+#include "fdw/message_source.h"
+#include "fdw/table.h"
+
+extern "C" {
+#include "nodes/execnodes.h"
+}
+
+namespace kafka_fdw::fdw {
+
+class KafkaSource;
+
+/// A scan of one foreign table in one plan. Owned by the query's memory context.
+class Scan {
+ public:
+  explicit Scan(ForeignScanState* node);
+
+  void next(TupleTableSlot* slot);  ///< the next row, or an empty slot at the end
+  void rescan() noexcept { open_ = false; }
+  void close();
+
+  const Table& table() const noexcept { return table_; }
+  const Condition& condition() const noexcept { return condition_; }
+  MessageSource::Counters messages() const;
+  const pg::RowBuilder::Counters& rows() const noexcept { return builder_.counters(); }
+
+ private:
+  void open();
+  Selection evaluate();
+  kafka::OffsetSet wanted(const Selection& selection);
+  void make_source();
+
+  ForeignScanState* node_;
+  Table table_;
+  Condition condition_;
+  List* expressions_ = NIL;  ///< ExprStates
+  std::vector<Oid> types_;   ///< theirs
+  pg::RowBuilder builder_;
+  std::unique_ptr<MessageSource> source_;  ///< null until a scan wants anything
+  KafkaSource* kafka_ = nullptr;           ///< source_, unless a consumer's batch is
+  bool open_ = false;                      ///< source_ stands at a row of this scan, or nothing is wanted
+  bool nothing_wanted_ = false;
+};
+
+/// The executor's callbacks; see PostgreSQL's "Writing a Foreign Data Wrapper".
+void kafkaBeginForeignScan(ForeignScanState* node, int eflags);
+TupleTableSlot* kafkaIterateForeignScan(ForeignScanState* node);
+void kafkaReScanForeignScan(ForeignScanState* node);
+void kafkaEndForeignScan(ForeignScanState* node);
+
+}  // namespace kafka_fdw::fdw

@@ -1,0 +1,41 @@
+#include "fdw/statement.h"
+
+#include <algorithm>
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+/// Known to the process while its statement's context lives.
+struct Entry {
+  Entry(MemoryContext statement_, Oid relation_, std::vector<kafka::Watermarks> watermarks)
+      : statement(statement_), relation(relation_), snapshot{std::move(watermarks), {}} {
+    entries().push_back(this);
+  }
+  ~Entry() { std::erase(entries(), this); }
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+  static std::vector<Entry*>& entries() {
+    static auto* all = new std::vector<Entry*>;
+    return *all;
+  }
+
+  MemoryContext statement;
+  Oid relation;
+  TopicSnapshot snapshot;
+};
+
+}  // namespace
+
+TopicSnapshot* find_snapshot(MemoryContext statement, Oid relation) {
+  for (Entry* entry : Entry::entries())
+    if (entry->statement == statement && entry->relation == relation) return &entry->snapshot;
+  return nullptr;
+}
+
+TopicSnapshot& keep_snapshot(MemoryContext statement, Oid relation, std::vector<kafka::Watermarks> watermarks) {
+  return pg::make_owned<Entry>(statement, statement, relation, std::move(watermarks)).snapshot;
+}
+
+}  // namespace kafka_fdw::fdw

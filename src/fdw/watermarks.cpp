@@ -1,0 +1,107 @@
+#include "fdw/watermarks.h"
+
+#include <algorithm>
+
+#include "fdw/estimate.h"
+#include "fdw/table.h"
+#include "pg/wait.h"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(kafka_get_watermarks);
+}
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+using kafka::ErrorClass;
+
+[[noreturn]] void throw_unreachable(const kafka::Error& error, kafka::Client& client, const Connection& connection) {
+  std::string detail = error.what();
+  for (const std::string& more : {error.detail(), client.last_trouble()})
+    if (!more.empty() && detail.find(more) == std::string::npos) detail += "; " + more;
+  throw kafka::Error(
+      ErrorClass::unreachable,
+      "could not reach Kafka server \"" + connection.server_name + "\" at " + connection.brokers, detail,
+      error.hint().empty() ? "Check that the broker runs and that this machine can connect to it." : error.hint());
+}
+
+std::vector<kafka::Watermarks> ask(kafka::Client& client, const std::string& topic, std::chrono::milliseconds timeout) {
+  const auto deadline = pg::Clock::now() + timeout;
+  std::vector<int32_t> partitions;
+  for (const kafka::TopicInfo& info : pg::await(client, client.topics(topic, timeout)))
+    for (const kafka::PartitionInfo& partition : info.partitions) partitions.push_back(partition.id);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - pg::Clock::now());
+  std::vector<kafka::Watermarks> marks = pg::await(
+      client, client.watermarks(topic, std::move(partitions), std::max(left, std::chrono::milliseconds(100))));
+  std::ranges::sort(marks, {}, &kafka::Watermarks::partition);
+  return marks;
+}
+
+/// The table, for a caller who may SELECT from it.
+Table load_readable_table(Oid relation) {
+  pg::call([&] {
+    const AclResult access = pg_class_aclcheck(relation, GetUserId(), ACL_SELECT);
+    if (access != ACLCHECK_OK)
+      aclcheck_error(access, get_relkind_objtype(get_rel_relkind(relation)), get_rel_name(relation));
+  });
+  if (!is_kafka_table(relation))
+    pg::call([&] {
+      ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                      errmsg("\"%s\" is not a foreign table of kafka_fdw", get_rel_name(relation))));
+    });
+  Relation opened = pg::call([&] { return relation_open(relation, AccessShareLock); });
+  Table table = load_table(opened);
+  pg::call([&] { relation_close(opened, NoLock); });
+  return table;
+}
+
+void return_watermarks(FunctionCallInfo fcinfo, const std::vector<kafka::Watermarks>& watermarks) {
+  auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+  pg::call([&] {
+    InitMaterializedSRF(fcinfo, 0);
+    for (const kafka::Watermarks& marks : watermarks) {
+      Datum values[] = {Int32GetDatum(marks.partition), Int64GetDatum(marks.low), Int64GetDatum(marks.high)};
+      bool nulls[] = {false, false, false};
+      tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+  });
+}
+
+}  // namespace
+
+std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
+                                                const std::string& topic, std::chrono::milliseconds timeout) {
+  try {
+    return ask(client, topic, timeout);
+  } catch (const kafka::Error& error) {
+    if (error.error_class() != ErrorClass::unreachable && error.error_class() != ErrorClass::timed_out) throw;
+    throw_unreachable(error, client, connection);
+  }
+}
+
+}  // namespace kafka_fdw::fdw
+
+Datum kafka_get_watermarks(PG_FUNCTION_ARGS) {
+  using namespace kafka_fdw;
+  return pg::entry([&] {
+    const fdw::Table table = fdw::load_readable_table(PG_GETARG_OID(0));
+    const Oid user = GetUserId();
+    const fdw::Connection connection = fdw::load_connection(table.server, user, table.properties);
+    kafka::Lease lease = fdw::lease_client(connection);
+    const auto watermarks = fdw::fetch_watermarks(lease.client(), connection, table.topic, fdw::connect_timeout());
+    lease.give_back();
+    fdw::remember_watermarks(table, user, watermarks);
+    fdw::return_watermarks(fcinfo, watermarks);
+    return static_cast<Datum>(0);
+  });
+}

@@ -11,9 +11,7 @@ namespace {
 
 class RawDecoder final : public Decoder {
  public:
-  explicit RawDecoder(std::vector<Column> columns) : column_(std::move(columns.at(0))) {
-    if (columns.size() != 1) throw std::invalid_argument("format raw has exactly one column");
-  }
+  explicit RawDecoder(Column column) : column_(std::move(column)) {}
 
   void decode(std::string_view message, std::span<Value> row) override {
     row[0] = Value{};
@@ -35,7 +33,8 @@ std::unique_ptr<Decoder> make_decoder(const Format& format, std::vector<Column> 
     case Format::Kind::csv:
       return make_csv_decoder(format, std::move(columns));
     case Format::Kind::raw:
-      return std::make_unique<RawDecoder>(std::move(columns));
+      if (columns.size() != 1) throw std::invalid_argument("format raw has exactly one column");
+      return std::make_unique<RawDecoder>(std::move(columns[0]));
   }
   throw std::invalid_argument("unknown format");
 }

@@ -1,0 +1,121 @@
+#include "pg/boundary.h"
+
+extern "C" {
+#include "access/xact.h"
+}
+
+#include "decode/value.h"
+#include "kafka/error.h"
+
+namespace kafka_fdw::pg {
+
+namespace {
+
+int64_t live_objects = 0;
+
+int sqlstate_of(const char* code) { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
+
+/// An ErrorData as ereport would have made it, with the context lines of this moment. Errors while making it come out
+/// instead.
+ErrorPtr make_error(const char* sqlstate, const char* message, const char* detail, const char* hint) {
+  struct Parts {
+    const char* sqlstate;
+    const char* message;
+    const char* detail;
+    const char* hint;
+  } parts{sqlstate, message, detail, hint};
+  return adopt_error(run_guarded(
+      [](void* arg) {
+        auto* p = static_cast<Parts*>(arg);
+        ereport(ERROR, (errcode(sqlstate_of(p->sqlstate)), errmsg_internal("%s", p->message),
+                        p->detail[0] != '\0' ? errdetail_internal("%s", p->detail) : 0,
+                        p->hint[0] != '\0' ? errhint("%s", p->hint) : 0));
+      },
+      &parts));
+}
+
+}  // namespace
+
+ErrorData* run_guarded(void (*f)(void*), void* arg) {
+  MemoryContext caller = CurrentMemoryContext;
+  ErrorData* volatile error = nullptr;
+  PG_TRY();
+  { f(arg); }
+  PG_CATCH();
+  {
+    // Not in the caller's context: a worker looks at the error after the transaction has gone.
+    MemoryContextSwitchTo(TopMemoryContext);
+    error = CopyErrorData();
+    FlushErrorState();
+    MemoryContextSwitchTo(caller);
+  }
+  PG_END_TRY();
+  return error;
+}
+
+ErrorPtr adopt_error(ErrorData* error) { return ErrorPtr(error, FreeErrorData); }
+
+void Error::set_detail(const char* detail) const {
+  char* copy = call([&] { return MemoryContextStrdup(TopMemoryContext, detail); });
+  if (data_->detail != nullptr) pfree(data_->detail);
+  data_->detail = copy;
+}
+
+ErrorPtr error_of_current_exception() noexcept {
+  try {
+    throw;
+  } catch (const Error& e) {
+    return e.data();
+  } catch (const kafka::Error& e) {
+    return make_error(e.sqlstate(), e.what(), e.detail().c_str(), e.hint().c_str());
+  } catch (const decode::Error& e) {
+    return make_error(e.sqlstate(), e.what(), "", "");
+  } catch (const std::bad_alloc&) {
+    return make_error("53200", "out of memory", "", "");
+  } catch (const std::exception& e) {
+    return make_error("XX000", e.what(), "", "");
+  } catch (...) {
+    return make_error("XX000", "unknown C++ exception", "", "");
+  }
+}
+
+ErrorData* keep_current_exception() noexcept {
+  static ErrorPtr& kept = *new ErrorPtr;  // no destructor at exit
+  kept = error_of_current_exception();
+  return kept.get();
+}
+
+void raise(ErrorData* error) {
+  ReThrowError(error);
+  pg_unreachable();
+}
+
+Subtransaction::Subtransaction() : memory_(CurrentMemoryContext), owner_(CurrentResourceOwner) {
+  call([this] {
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(memory_);
+  });
+}
+
+void Subtransaction::commit() {
+  call([this] {
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(memory_);
+    CurrentResourceOwner = owner_;
+  });
+  open_ = false;
+}
+
+Subtransaction::~Subtransaction() {
+  if (!open_) return;
+  // An error while rolling back is PostgreSQL's to escalate: it must not turn into an exception in a destructor.
+  RollbackAndReleaseCurrentSubTransaction();
+  MemoryContextSwitchTo(memory_);
+  CurrentResourceOwner = owner_;
+}
+
+int64_t owned_objects() noexcept { return live_objects; }
+
+void count_owned_objects(int change) noexcept { live_objects += change; }
+
+}  // namespace kafka_fdw::pg

@@ -1,0 +1,89 @@
+#pragma once
+
+/// What differs between the PostgreSQL versions that are supported (15 to 18), and nothing else.
+
+extern "C" {
+#include "postgres.h"
+
+#include "catalog/pg_foreign_server.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/planmain.h"
+#include "postmaster/bgworker.h"
+#include "utils/acl.h"
+#include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"  // 16: ErrorSaveContext, soft errors
+#include "varatt.h"           // 16: split from postgres.h
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"  // 18: ExplainProperty… moved here
+#include "commands/explain_state.h"   // 18: ExplainState moved here
+#endif
+}
+
+namespace kafka_fdw::pg {
+
+/// 16 has input functions that report bad input without raising. 15 has none: a subtransaction stands in for it.
+constexpr bool has_soft_input_errors = PG_VERSION_NUM >= 160000;
+
+/// 17 gives extensions wait events with names of their own.
+inline uint32 wait_event_extension(const char* name) {
+#if PG_VERSION_NUM >= 170000
+  return WaitEventExtensionNew(name);
+#else
+  (void)name;
+  return PG_WAIT_EXTENSION;
+#endif
+}
+
+/// Raises 42501 unless the user has USAGE on the server. 16 replaced the functions per kind of object. Inside a guard.
+inline void check_server_usage(Oid server, Oid user) {
+#if PG_VERSION_NUM >= 160000
+  const AclResult result = object_aclcheck(ForeignServerRelationId, server, user, ACL_USAGE);
+#else
+  const AclResult result = pg_foreign_server_aclcheck(server, user, ACL_USAGE);
+#endif
+  if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_FOREIGN_SERVER, GetForeignServer(server)->servername);
+}
+
+/// 17 lets a worker connect as a role that may not log in.
+#if PG_VERSION_NUM >= 170000
+constexpr uint32 worker_connection_flags = BGWORKER_BYPASS_ROLELOGINCHECK;
+#else
+constexpr uint32 worker_connection_flags = 0;
+#endif
+
+/// 17 added fdw_restrictinfo, 18 disabled_nodes.
+inline ForeignPath* create_foreign_scan_path(PlannerInfo* root, RelOptInfo* rel, double rows, Cost startup_cost,
+                                             Cost total_cost, List* pathkeys, Relids required_outer,
+                                             List* fdw_private) {
+#if PG_VERSION_NUM >= 180000
+  return create_foreignscan_path(root, rel, nullptr, rows, 0, startup_cost, total_cost, pathkeys, required_outer,
+                                 nullptr, NIL, fdw_private);
+#elif PG_VERSION_NUM >= 170000
+  return create_foreignscan_path(root, rel, nullptr, rows, startup_cost, total_cost, pathkeys, required_outer, nullptr,
+                                 NIL, fdw_private);
+#else
+  return create_foreignscan_path(root, rel, nullptr, rows, startup_cost, total_cost, pathkeys, required_outer, nullptr,
+                                 fdw_private);
+#endif
+}
+
+/// The role whose rights a scan has: of the view's owner within a view. 16 moved it from the range table to the plan.
+inline Oid scan_user(ForeignScanState* node) {
+  const auto* plan = reinterpret_cast<const ForeignScan*>(node->ss.ps.plan);
+#if PG_VERSION_NUM >= 160000
+  const Oid user = plan->checkAsUser;
+#else
+  const Oid user = exec_rt_fetch(plan->scan.scanrelid, node->ss.ps.state)->checkAsUser;
+#endif
+  return OidIsValid(user) ? user : GetUserId();
+}
+
+}  // namespace kafka_fdw::pg

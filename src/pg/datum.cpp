@@ -1,0 +1,213 @@
+#include "pg/datum.h"
+
+#include <cstring>
+
+#include "pg/compat.h"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+}
+
+namespace kafka_fdw::pg {
+
+namespace {
+
+constexpr int64_t epoch_offset_ms =
+    static_cast<int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * INT64CONST(1000);
+constexpr int excerpt_characters = 100;
+
+char* c_string(std::string_view text) { return pnstrdup(text.data(), text.size()); }
+
+Datum text_datum(std::string_view text) {
+  return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+}
+
+/// Whether the bytes can be stored in this database as UTF-8 text.
+bool storable(std::string_view bytes) {
+  return GetDatabaseEncoding() == PG_UTF8 && memchr(bytes.data(), '\0', bytes.size()) == nullptr &&
+         pg_verify_mbstr(PG_UTF8, bytes.data(), static_cast<int>(bytes.size()), true);
+}
+
+char* hex(std::string_view bytes) {
+  char* text = static_cast<char*>(palloc(bytes.size() * 2 + 3));
+  text[0] = '\\';
+  text[1] = 'x';
+  const auto written = hex_encode(bytes.data(), bytes.size(), text + 2);
+  text[2 + written] = '\0';
+  return text;
+}
+
+JsonbValue json_string(const char* text) {
+  JsonbValue value;
+  value.type = jbvString;
+  value.val.string.val = const_cast<char*>(text);
+  value.val.string.len = static_cast<int>(strlen(text));
+  return value;
+}
+
+JsonbValue json_value(const std::optional<std::string_view>& bytes) {
+  if (bytes) return json_string(printable(*bytes));
+  JsonbValue value;
+  value.type = jbvNull;
+  return value;
+}
+
+/// Whether an earlier header has the name of that one.
+bool is_repeat(const std::vector<kafka::Header>& headers, size_t index) {
+  for (size_t i = 0; i < index; ++i)
+    if (headers[i].name == headers[index].name) return true;
+  return false;
+}
+
+void push_values_of(JsonbParseState** state, const std::vector<kafka::Header>& headers, size_t first) {
+  size_t count = 0;
+  for (size_t i = first; i < headers.size(); ++i) count += headers[i].name == headers[first].name ? 1 : 0;
+  if (count == 1) {
+    JsonbValue value = json_value(headers[first].value);
+    pushJsonbValue(state, WJB_VALUE, &value);
+    return;
+  }
+  pushJsonbValue(state, WJB_BEGIN_ARRAY, nullptr);
+  for (size_t i = first; i < headers.size(); ++i) {
+    if (headers[i].name != headers[first].name) continue;
+    JsonbValue value = json_value(headers[i].value);
+    pushJsonbValue(state, WJB_ELEM, &value);
+  }
+  pushJsonbValue(state, WJB_END_ARRAY, nullptr);
+}
+
+}  // namespace
+
+TypeInput look_up_input(Oid type, int32 typmod, MemoryContext context) {
+  TypeInput input;
+  input.type = type;
+  input.typmod = typmod;
+  Oid function = InvalidOid;
+  getTypeInputInfo(type, &function, &input.io_parameter);
+  fmgr_info_cxt(function, &input.function, context);
+  return input;
+}
+
+std::string_view to_server_encoding(std::string_view bytes, int encoding) {
+  if (bytes.empty()) return bytes;
+  if (bytes.size() > MaxAllocSize)
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("value of %zu bytes is too large", bytes.size())));
+  const int length = static_cast<int>(bytes.size());
+  // pg_any_to_server lets pure ASCII pass without a look at zero bytes only where it must convert: look first.
+  if (encoding == GetDatabaseEncoding() || GetDatabaseEncoding() == PG_SQL_ASCII) {
+    pg_verify_mbstr(GetDatabaseEncoding(), bytes.data(), length, false);
+    return bytes;
+  }
+  pg_verify_mbstr(encoding, bytes.data(), length, false);
+  const char* converted = pg_any_to_server(bytes.data(), length, encoding);
+  return converted == bytes.data() ? bytes : std::string_view(converted);
+}
+
+Datum datum_of_input(TypeInput& input, std::string_view text) {
+  return InputFunctionCall(&input.function, c_string(text), input.io_parameter, input.typmod);
+}
+
+bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message) {
+#if PG_VERSION_NUM >= 160000
+  ErrorSaveContext errors;
+  memset(&errors, 0, sizeof(errors));
+  errors.type = T_ErrorSaveContext;
+  errors.details_wanted = true;
+  if (InputFunctionCallSafe(&input.function, c_string(text), input.io_parameter, input.typmod,
+                            reinterpret_cast<fmNodePtr>(&errors), datum))
+    return true;
+  *message = pstrdup(errors.error_data->message);
+  return false;
+#else
+  (void)message;
+  *datum = datum_of_input(input, text);
+  return true;
+#endif
+}
+
+Datum datum_of_value(TypeInput& input, const decode::Value& value) {
+  using Kind = decode::Value::Kind;
+  switch (value.kind) {
+    case Kind::boolean:
+      return BoolGetDatum(value.boolean);
+    case Kind::integer:
+      if (input.type == INT8OID) return Int64GetDatum(value.integer);
+      if (input.type == INT4OID) return Int32GetDatum(static_cast<int32>(value.integer));
+      return Int16GetDatum(static_cast<int16>(value.integer));
+    case Kind::floating:
+      if (input.type == FLOAT4OID) return Float4GetDatum(static_cast<float4>(value.floating));
+      return Float8GetDatum(value.floating);
+    case Kind::decimal:
+      return NumericGetDatum(int64_div_fast_to_numeric(value.integer, value.scale));
+    case Kind::date:
+      return DateADTGetDatum(static_cast<DateADT>(value.integer));
+    case Kind::timestamp:
+      return TimestampGetDatum(value.integer);
+    case Kind::uuid: {
+      auto* uuid = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
+      memcpy(uuid->data, value.uuid.data(), UUID_LEN);
+      return UUIDPGetDatum(uuid);
+    }
+    case Kind::text:
+      return text_datum(value.text);
+    case Kind::input:
+      return datum_of_input(input, value.text);
+    case Kind::missing:
+    case Kind::null:
+      break;
+  }
+  elog(ERROR, "a decoded value without a value");
+}
+
+Datum datum_of_bytes(TypeInput& input, std::string_view bytes, int encoding) {
+  if (input.type == BYTEAOID) return text_datum(bytes);  // the same varlena layout
+  bytes = to_server_encoding(bytes, encoding);
+  if (input.type == TEXTOID) return text_datum(bytes);
+  return datum_of_input(input, bytes);
+}
+
+Datum datum_of_timestamp(Oid type, int64_t timestamp_ms) {
+  if (type == INT8OID) return Int64GetDatum(timestamp_ms);
+  int64 timestamp = 0;
+  if (pg_mul_s64_overflow(timestamp_ms - epoch_offset_ms, 1000, &timestamp) || !IS_VALID_TIMESTAMP(timestamp))
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+                    errmsg("message timestamp of %lld ms is out of range", static_cast<long long>(timestamp_ms))));
+  return TimestampTzGetDatum(timestamp);
+}
+
+Datum datum_of_headers(const std::vector<kafka::Header>& headers) {
+  JsonbParseState* state = nullptr;
+  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (is_repeat(headers, i)) continue;
+    JsonbValue name = json_string(printable(headers[i].name));
+    pushJsonbValue(&state, WJB_KEY, &name);
+    push_values_of(&state, headers, i);
+  }
+  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+char* printable(std::string_view bytes) { return storable(bytes) ? c_string(bytes) : hex(bytes); }
+
+char* excerpt(std::string_view bytes) {
+  // Four bytes a character at most; a character cut in two at that point is beyond the cut below.
+  const std::string_view head = bytes.substr(0, excerpt_characters * MAX_MULTIBYTE_CHAR_LEN);
+  const std::string_view whole = head.substr(0, pg_encoding_verifymbstr(PG_UTF8, head.data(), head.size()));
+  const bool text = head.size() - whole.size() < MAX_MULTIBYTE_CHAR_LEN && head.size() < bytes.size();
+  char* shown = printable(text ? whole : head);
+  const int length = static_cast<int>(strlen(shown));
+  const int kept = pg_mbcharcliplen(shown, length, excerpt_characters);
+  if (kept == length && head.size() == bytes.size()) return shown;
+  return psprintf("%.*s...", kept, shown);
+}
+
+}  // namespace kafka_fdw::pg

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "decode/value.h"
+#include "kafka/message.h"
+#include "pg/boundary.h"
+
+extern "C" {
+#include "fmgr.h"
+}
+
+/// Conversions to Datums in the current memory context. They may raise, throw nothing and hold nothing with a
+/// destructor: call them inside pg::call.
+namespace kafka_fdw::pg {
+
+/// A type's input function, looked up once.
+struct TypeInput {
+  Oid type = InvalidOid;
+  int32 typmod = -1;
+  Oid io_parameter = InvalidOid;
+  FmgrInfo function{};
+};
+
+TypeInput look_up_input(Oid type, int32 typmod, MemoryContext context);
+
+/// The bytes, which are in that encoding (a pg_enc), verified and in the server's encoding: the same memory where
+/// nothing changes.
+std::string_view to_server_encoding(std::string_view bytes, int encoding);
+
+/// The text, in the server's encoding, through the type's input function.
+Datum datum_of_input(TypeInput& input, std::string_view text);
+
+/// As datum_of_input, but on 16 and later bad input gives false and a message instead of an error.
+bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message);
+
+/// A decoded value that is neither missing nor null.
+Datum datum_of_value(TypeInput& input, const decode::Value& value);
+
+/// The bytes of a key or of a whole message: as they are for bytea, else as text in that encoding.
+Datum datum_of_bytes(TypeInput& input, std::string_view bytes, int encoding);
+
+/// Milliseconds since 1970 as timestamptz, timestamp (UTC) or bigint (ms).
+Datum datum_of_timestamp(Oid type, int64_t timestamp_ms);
+
+/// A jsonb object; a name that repeats gives an array, a value that is not UTF-8 its \x hex, an absent one null.
+Datum datum_of_headers(const std::vector<kafka::Header>& headers);
+
+/// As text: the bytes themselves where they are valid in the server's encoding (taken as UTF-8), else their \x hex.
+char* printable(std::string_view bytes);
+
+/// As printable, cut at 100 characters with dots: for messages.
+char* excerpt(std::string_view bytes);
+
+}  // namespace kafka_fdw::pg

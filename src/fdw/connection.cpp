@@ -74,8 +74,7 @@ void check_secret(const CatalogEntries& entries, const OptionValues& mapping, co
 }
 
 std::string find_brokers(const CatalogEntries& entries, const OptionValues& options) {
-  for (const char* name : {"brokers", "bootstrap.servers", "metadata.broker.list"})
-    if (const auto option = options.find(name); option != options.end()) return option->second;
+  if (const auto option = options.find("brokers"); option != options.end()) return option->second;
   std::string brokers = pg::call([&] { return static_cast<const char*>(registered_brokers(entries.server)); });
   if (brokers.empty())
     throw kafka::Error(kafka::ErrorClass::unreachable,
@@ -83,23 +82,6 @@ std::string find_brokers(const CatalogEntries& entries, const OptionValues& opti
                        "It has no option \"brokers\", and pipeline_kafka_brokers is empty.",
                        "Run SELECT kafka_add_broker('host:port').");
   return brokers;
-}
-
-/// What we prefer where neither the server nor the table says otherwise.
-/// Half of fetch_buffer is the queue, a quarter is on its way from the brokers, a quarter is the batch that is held.
-void add_defaults(kafka::Properties& properties, const std::string& brokers) {
-  const size_t buffer = fetch_buffer_bytes();
-  const size_t broker_count = 1 + static_cast<size_t>(std::ranges::count(brokers, ','));
-  const size_t fetch = std::max<size_t>(buffer / 4 / broker_count, 64 * 1024);
-  properties.emplace("client.id", "kafka_fdw");
-  properties.emplace("queued.max.messages.kbytes", std::to_string(std::max<size_t>(buffer / 2 / 1024, 1)));
-  properties.emplace("queued.min.messages", "1000000");
-  properties.emplace("fetch.max.bytes", std::to_string(fetch));
-  properties.emplace("fetch.message.max.bytes", std::to_string(fetch));
-  properties.emplace("message.max.bytes", std::to_string(std::min<size_t>(fetch, 1000000)));
-  // The end of a partition behind a control record is told only after this wait.
-  properties.emplace("fetch.wait.max.ms", "10");
-  properties.emplace("reconnect.backoff.max.ms", "1000");
 }
 
 std::string make_pool_key(Oid server, Oid mapping, Oid user, const kafka::Properties& properties) {
@@ -144,9 +126,8 @@ Connection load_connection(Oid server, Oid user, const kafka::Properties& table_
   connection.properties.insert(server_properties.begin(), server_properties.end());
   connection.properties.merge(properties_of(mapping_options));
   connection.brokers = find_brokers(entries, server_options);
-  connection.properties.erase("metadata.broker.list");
   connection.properties.insert_or_assign("bootstrap.servers", connection.brokers);
-  add_defaults(connection.properties, connection.brokers);
+  connection.properties.merge(kafka::fetch_properties(fetch_buffer_bytes()));
   connection.pool_key = make_pool_key(server, entries.mapping.mapping, user, connection.properties);
   return connection;
 }

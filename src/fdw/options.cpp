@@ -173,7 +173,8 @@ void check_property(const std::string& name, const std::string& value, Place pla
                 property->property_class == PropertyClass::fixed ? "The extension sets it itself."
                                                                  : "It is refused because it would be unsafe.");
   if (!is_allowed(property->property_class, place)) refuse_place(name, place, belongs);
-  if (property->property_class == PropertyClass::superuser && !pg::call([] { return superuser(); }))
+  const bool privileged = kafka::required_class(*property, value) == PropertyClass::superuser;
+  if (privileged && !pg::call([] { return superuser(); }))
     pg::call([&] {
       ereport(ERROR,
               (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("only a superuser may set \"%s\"", name.c_str())));

@@ -132,15 +132,19 @@ void JsonDecoder::reserve(size_t size) {
 
 void JsonDecoder::parse(ondemand::document& document) {
   const char* begin = message_.get();
+  const char* end = begin + size_;
   auto error = parser_->iterate(begin, size_, size_ + simdjson::SIMDJSON_PADDING).get(document);
   if (error != simdjson::SUCCESS && !is_utf8({begin, size_})) {
     throw Error(sqlstate::character_not_in_repertoire, "invalid byte sequence for encoding \"UTF8\"");
   }
   if (error == simdjson::EMPTY) throw_invalid("empty message");
   check(error);
-  begin = std::find_if_not(begin, begin + size_, is_json_space);
+  begin = std::find_if_not(begin, end, is_json_space);
   if (*begin != '{') throw_invalid("expected a JSON object");
-  if (strict_) json_value_end(begin, 0, -1);
+  if (strict_) {
+    const char* object_end = json_value_end(begin, 0, -1);
+    if (std::find_if_not(object_end, end, is_json_space) != end) throw_invalid();
+  }
 }
 
 void JsonDecoder::check_complete() {

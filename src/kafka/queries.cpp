@@ -1,0 +1,165 @@
+#include "kafka/queries.h"
+
+#include <algorithm>
+
+#include "kafka/helper_thread.h"
+#include "kafka/rdkafka_types.h"
+
+namespace kafka_fdw::kafka {
+namespace {
+
+constexpr int64_t timestamp_of_end = -1;  // these two are asked of the time index, too
+constexpr int64_t timestamp_of_start = -2;
+
+using Metadata = std::unique_ptr<const struct rd_kafka_metadata, Destroy<rd_kafka_metadata_destroy>>;
+
+std::string describe(const std::string& topic, int32_t partition) {
+  return "partition " + std::to_string(partition) + " of topic \"" + topic + "\"";
+}
+
+[[noreturn]] void throw_for_topic(ErrorClass error_class, const std::string& topic, rd_kafka_resp_err_t error) {
+  if (error_class == ErrorClass::unknown_topic)
+    throw Error(error_class, "Kafka topic \"" + topic + "\" does not exist");
+  if (error_class == ErrorClass::not_authorized)
+    throw Error(error_class, "permission denied for Kafka topic \"" + topic + "\"");
+  throw Error(error_class, "could not read the metadata of topic \"" + topic + "\": " + rd_kafka_err2str(error));
+}
+
+/// Repeats attempt() until it returns no error. What waiting does not mend is left to `give_up(class, error)`.
+template <class Attempt, class GiveUp>
+void insist(Deadline deadline, std::stop_token stop, Attempt attempt, GiveUp give_up) {
+  constexpr auto between_attempts = std::chrono::milliseconds(50);
+  while (true) {
+    rd_kafka_resp_err_t error = attempt();
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    if (auto error_class = permanent_class(error)) give_up(*error_class, error);
+    if (stop.stop_requested() || deadline.remaining_ms() <= between_attempts.count()) {
+      bool own_timeout = error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT;
+      throw Unanswered{own_timeout ? "" : rd_kafka_err2str(error)};
+    }
+    pause(stop, between_attempts);
+  }
+}
+
+TopicInfo topic_info(const rd_kafka_metadata_topic& topic) {
+  TopicInfo info{topic.topic, 0, {}};
+  for (int i = 0; i < topic.partition_cnt; ++i) {
+    const auto& partition = topic.partitions[i];
+    info.partitions.push_back({partition.id, partition.leader});
+    info.replication_factor = std::max<int32_t>(info.replication_factor, partition.replica_cnt);
+  }
+  std::ranges::sort(info.partitions, {}, &PartitionInfo::id);
+  return info;
+}
+
+/// Fills in the offsets of the list, whose offsets are timestamps before.
+void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline deadline, std::stop_token stop) {
+  PartitionList asked(rd_kafka_topic_partition_list_copy(list));
+  rd_kafka_topic_partition_t* failed = nullptr;
+  auto attempt = [&]() -> rd_kafka_resp_err_t {
+    failed = nullptr;
+    for (int i = 0; i < list->cnt; ++i) {
+      list->elems[i].offset = asked->elems[i].offset;
+      list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(handle, list, deadline.remaining_ms());
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+    for (int i = 0; i < list->cnt; ++i) {
+      if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      failed = &list->elems[i];
+      return failed->err;
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  };
+  insist(deadline, stop, attempt, [&](ErrorClass error_class, rd_kafka_resp_err_t error) {
+    const auto& about = failed != nullptr ? *failed : list->elems[0];
+    if (error_class == ErrorClass::unknown_topic) {
+      throw Error(error_class, describe(about.topic, about.partition) + " does not exist");
+    }
+    throw_for_topic(error_class, about.topic, error);
+  });
+}
+
+/// One offset per point, with Kafka's own meaning of -1 (the end) and -2 (the start) as timestamps.
+std::vector<int64_t> look_up(rd_kafka_t* handle, const std::string& topic, const std::vector<TimePoint>& points,
+                             Deadline deadline, std::stop_token stop) {
+  if (points.empty()) return {};
+  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(points.size())));
+  for (const TimePoint& point : points) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), point.partition)->offset = point.timestamp_ms;
+  }
+  look_up(handle, list.get(), deadline, stop);
+  std::vector<int64_t> offsets;
+  offsets.reserve(points.size());
+  for (int i = 0; i < list->cnt; ++i) offsets.push_back(list->elems[i].offset);
+  return offsets;
+}
+
+std::vector<TimePoint> at_time(const std::vector<int32_t>& partitions, int64_t timestamp) {
+  std::vector<TimePoint> points;
+  points.reserve(partitions.size());
+  for (int32_t partition : partitions) points.push_back({partition, timestamp});
+  return points;
+}
+
+}  // namespace
+
+std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
+                                    std::stop_token stop) {
+  TopicHandle only;
+  if (name) {
+    only.reset(rd_kafka_topic_new(handle, name->c_str(), nullptr));
+    if (!only) throw Error(ErrorClass::unknown_topic, "invalid topic name \"" + *name + "\"");
+  }
+  Metadata metadata;
+  auto attempt = [&]() -> rd_kafka_resp_err_t {
+    const struct rd_kafka_metadata* answer = nullptr;
+    auto error = rd_kafka_metadata(handle, only == nullptr, only.get(), &answer, deadline.remaining_ms());
+    metadata.reset(answer);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !name) return error;
+    if (metadata->topic_cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    const auto& topic = metadata->topics[0];
+    // A new topic: its partitions are known, their leaders are not yet.
+    if (topic.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && topic.partition_cnt > 0)
+      return RD_KAFKA_RESP_ERR_NO_ERROR;
+    return topic.err;
+  };
+  insist(deadline, stop, attempt, [&](ErrorClass error_class, rd_kafka_resp_err_t error) {
+    throw_for_topic(error_class, name.value_or(""), error);
+  });
+  std::vector<TopicInfo> infos;
+  for (int i = 0; i < metadata->topic_cnt; ++i) infos.push_back(topic_info(metadata->topics[i]));
+  return infos;
+}
+
+std::vector<Watermarks> query_watermarks(rd_kafka_t* handle, const std::string& topic,
+                                         const std::vector<int32_t>& partitions, Deadline deadline,
+                                         std::stop_token stop) {
+  std::vector<int64_t> lows = look_up(handle, topic, at_time(partitions, timestamp_of_start), deadline, stop);
+  std::vector<int64_t> highs = look_up(handle, topic, at_time(partitions, timestamp_of_end), deadline, stop);
+  std::vector<Watermarks> watermarks;
+  watermarks.reserve(partitions.size());
+  for (size_t i = 0; i < partitions.size(); ++i)
+    watermarks.push_back({partitions[i], lows[i], std::max(lows[i], highs[i])});
+  return watermarks;
+}
+
+std::vector<int64_t> query_offsets_for_times(rd_kafka_t* handle, const std::string& topic,
+                                             const std::vector<TimePoint>& points, Deadline deadline,
+                                             std::stop_token stop) {
+  std::vector<TimePoint> asked = points;
+  for (TimePoint& point : asked) point.timestamp_ms = std::max<int64_t>(0, point.timestamp_ms);
+  std::vector<int64_t> offsets = look_up(handle, topic, asked, deadline, stop);
+  std::vector<TimePoint> behind_the_end;
+  for (size_t i = 0; i < points.size(); ++i) {
+    if (offsets[i] < 0) behind_the_end.push_back({points[i].partition, timestamp_of_end});
+  }
+  std::vector<int64_t> ends = look_up(handle, topic, behind_the_end, deadline, stop);
+  auto end = ends.begin();
+  for (int64_t& offset : offsets) {
+    if (offset < 0) offset = *end++;
+  }
+  return offsets;
+}
+
+}  // namespace kafka_fdw::kafka

@@ -11,6 +11,7 @@ extern "C" {
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
@@ -58,6 +59,23 @@ constexpr uint32 worker_connection_flags = BGWORKER_BYPASS_ROLELOGINCHECK;
 #else
 constexpr uint32 worker_connection_flags = 0;
 #endif
+
+/// 16 gave the tree walkers the type of their callback, which C++ insists on.
+inline bool walk_expression(Node* node, bool (*walker)(Node*, void*), void* context) {
+#if PG_VERSION_NUM >= 160000
+  return expression_tree_walker(node, walker, context);
+#else
+  return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker)), context);
+#endif
+}
+
+inline bool walk_query(Query* query, bool (*walker)(Node*, void*), void* context) {
+#if PG_VERSION_NUM >= 160000
+  return query_tree_walker(query, walker, context, 0);
+#else
+  return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void*>(walker)), context, 0);
+#endif
+}
 
 /// 17 added fdw_restrictinfo, 18 disabled_nodes.
 inline ForeignPath* create_foreign_scan_path(PlannerInfo* root, RelOptInfo* rel, double rows, Cost startup_cost,

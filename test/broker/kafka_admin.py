@@ -83,7 +83,8 @@ def metadata(bootstrap, topics=(), timeout=5.0):
     answer.read("i")  # controller
     found = {}
     for _ in range(answer.read("i")):
-        error, name, _internal = answer.read("h"), answer.string(), answer.read("b")
+        error, name = answer.read("h"), answer.string()
+        answer.read("b")  # internal or not
         leaders = {}
         for _ in range(answer.read("i")):
             answer.read("h")

@@ -1,0 +1,46 @@
+"""Faults that a test inflicts on the servers of one database. Each returns once the server at fault is up again."""
+
+import random
+
+import psycopg
+
+from . import consumers
+from .waiting import wait_for
+
+
+class Faults:
+    def __init__(self, database, broker, chance: random.Random):
+        self._database, self._broker, self._chance = database, broker, chance
+
+    def kill_worker(self):
+        """SIGKILL of a worker: the postmaster ends all other processes and recovers."""
+        wait_for(self._kill_a_worker, what="a worker to kill", ignore=(FileNotFoundError, ProcessLookupError))
+        self._database.pg.wait_until_up()
+
+    def terminate_workers(self):
+        """pg_terminate_backend of some of the workers, at least one."""
+        wait_for(self._terminate_some_workers, what="a worker to terminate", ignore=psycopg.OperationalError)
+
+    def restart_postgres(self):
+        self._database.pg.restart("fast")
+
+    def crash_postgres(self):
+        self._database.pg.restart("immediate")
+
+    def restart_broker(self):
+        self._broker.restart()
+
+    def kill_broker(self):
+        self._broker.kill()
+        self._broker.restart()
+
+    def _kill_a_worker(self):
+        pids = consumers.workers(self._database)
+        if pids:
+            self._database.pg.kill_backend(self._chance.choice(pids))
+        return pids
+
+    def _terminate_some_workers(self):
+        pids = consumers.workers(self._database)
+        victims = self._chance.sample(pids, self._chance.randint(1, len(pids))) if pids else []
+        return self._database.value("SELECT bool_or(pg_terminate_backend(pid)) FROM unnest(%s) AS pid", [victims])

@@ -12,7 +12,9 @@ constexpr int no_number = 1'000'000;  ///< fails every check of a range
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-int two_digits(const char* p) { return is_digit(p[0]) && is_digit(p[1]) ? (p[0] - '0') * 10 + (p[1] - '0') : no_number; }
+int two_digits(const char* p) {
+  return is_digit(p[0]) && is_digit(p[1]) ? (p[0] - '0') * 10 + (p[1] - '0') : no_number;
+}
 
 std::optional<int64_t> take_date(std::string_view& text) {
   using namespace std::chrono;

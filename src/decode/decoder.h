@@ -12,12 +12,12 @@ namespace kafka_fdw::decode {
 struct Format {
   enum class Kind : uint8_t { json, text, csv, raw };
   Kind kind = Kind::json;
-  bool strict = false;        ///< missing or extra fields are errors
-  char delimiter = '\t';      ///< text, csv
-  char quote = '"';           ///< csv
-  char escape = '"';          ///< csv
-  std::string null = "\\N";   ///< text, csv: what stands for NULL
-  bool verify_utf8 = true;    ///< text: the message is UTF-8, so what \nnn and \xhh escapes make must be UTF-8 again
+  bool strict = false;       ///< missing or extra fields are errors
+  char delimiter = '\t';     ///< text, csv
+  char quote = '"';          ///< csv
+  char escape = '"';         ///< csv
+  std::string null = "\\N";  ///< text, csv: what stands for NULL
+  bool verify_utf8 = true;   ///< text: the message is UTF-8, so what \nnn and \xhh escapes make must be UTF-8 again
 };
 
 /// Turns one message into one row. Made once per scan, used for every message; keeps its buffers.
@@ -28,8 +28,9 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
 
   /// Fills row[i] for column i of the list given to make_decoder; row.size() is the number of columns.
-  /// For `text`, `csv` and `raw` the message is in the server's encoding and verified by the caller; for `json` it is UTF-8 and verified here.
-  /// Throws Error, after which row is undefined. A null message (tombstone) is the caller's business; an empty one is not special.
+  /// For `text`, `csv` and `raw` the message is in the server's encoding and verified by the caller; for `json` it is
+  /// UTF-8 and verified here, its views are UTF-8, and so must Column::path be. Throws Error, after which row is
+  /// undefined. A null message (tombstone) is the caller's business; an empty one is not special.
   virtual void decode(std::string_view message, std::span<Value> row) = 0;
 
  protected:

@@ -9,7 +9,8 @@ namespace kafka_fdw::decode {
 
 /// What text and csv share: one message is one row, fields by position. The rules are those of COPY FROM
 /// (https://www.postgresql.org/docs/current/sql-copy.html) with a message in the place of a line: a newline, a carriage
-/// return or both may end it, and the end-of-data marker `\.` means nothing: text unescapes it to a point, csv leaves it.
+/// return or both may end it, and the end-of-data marker `\.` means nothing: text unescapes it to a point, csv leaves
+/// it.
 class DelimitedDecoder : public Decoder {
  public:
   void decode(std::string_view message, std::span<Value> row) final;

@@ -82,10 +82,10 @@ class JsonDecoder final : public Decoder {
   const bool strict_;
   const std::unique_ptr<JsonPlace> root_;
 
-  size_t capacity_ = 0;                  ///< of parser and buffers, padding not counted
+  size_t capacity_ = 0;  ///< of parser and buffers, padding not counted
   std::unique_ptr<ondemand::parser> parser_;
-  std::unique_ptr<char[]> message_;      ///< size_ bytes, behind them zero bytes
-  std::unique_ptr<uint8_t[]> strings_;   ///< unescaped strings; each at most once, so they fit
+  std::unique_ptr<char[]> message_;     ///< size_ bytes, behind them zero bytes
+  std::unique_ptr<uint8_t[]> strings_;  ///< unescaped strings; each at most once, so they fit
   size_t size_ = 0;
   uint8_t* strings_end_ = nullptr;
   std::span<Value> row_;

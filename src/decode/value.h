@@ -16,15 +16,15 @@ enum class Type : uint8_t {
   int8,
   float4,
   float8,
-  numeric,      ///< without typmod
-  text,         ///< text, or varchar without typmod
+  numeric,  ///< without typmod
+  text,     ///< text, or varchar without typmod
   date,
   timestamp,    ///< without typmod
   timestamptz,  ///< without typmod
   uuid,
-  json,         ///< json, jsonb: from a JSON message the value's own JSON text, as `input`
-  bytea,        ///< from `raw` the message's bytes, as `text`; from the others the field's text, as `input`
-  other         ///< every other type: by its input function
+  json,   ///< json, jsonb: from a JSON message the value's own JSON text, as `input`
+  bytea,  ///< from `raw` the message's bytes, as `text`; from the others the field's text, as `input`
+  other   ///< every other type: by its input function
 };
 
 /// One field of one message. Plain data: views point into the decoder's buffers or the message
@@ -33,7 +33,7 @@ enum class Type : uint8_t {
 /// whatever it is not certain of is `input`, so that PostgreSQL's own function accepts it or raises its own error.
 struct Value {
   enum class Kind : uint8_t {
-    missing,    ///< the message has no such field
+    missing,  ///< the message has no such field
     null,
     boolean,    ///< boolean
     integer,    ///< integer, within the range of the column's type
@@ -59,15 +59,16 @@ struct Value {
 
 /// A column of the row that a decoder fills, at its place in the list that the decoder was made with.
 struct Column {
-  std::string name;    ///< as in error messages
-  std::string path;    ///< json: the field's name, or an RFC 6901 pointer if it starts with '/'
+  std::string name;  ///< as in error messages
+  std::string path;  ///< json: the field's name, or an RFC 6901 pointer if it starts with '/'
   Type type = Type::other;
-  bool needed = true;  ///< false: nobody looks at it; it is left `missing` and its text is not converted
+  bool needed = true;           ///< false: nobody looks at it; it is left `missing` and its text is not converted
   bool force_null = false;      ///< csv, as COPY
   bool force_not_null = false;  ///< csv, as COPY
 };
 
-/// A message that is not what its format says. Where one field is at fault, `column` is its place in the decoder's list.
+/// A message that is not what its format says. Where one field is at fault, `column` is its place in the decoder's
+/// list.
 class Error : public std::runtime_error {
  public:
   Error(const char* sqlstate, const std::string& message, int column = -1)

@@ -64,7 +64,8 @@ std::vector<std::string> decode_row(Decoder& decoder, size_t columns, std::strin
   return result;
 }
 
-std::vector<std::string> decode_row(const Format& format, const std::vector<Column>& columns, std::string_view message) {
+std::vector<std::string> decode_row(const Format& format, const std::vector<Column>& columns,
+                                    std::string_view message) {
   return decode_row(*make_decoder(format, columns), columns.size(), message);
 }
 

@@ -25,7 +25,8 @@ const std::vector<Column> one = {column("a")};
 const std::vector<Column> two = {column("a"), column("b")};
 
 TEST(TextFormat, SplitsFieldsByPositionAndTypes) {
-  std::vector<Column> columns = {column("i", Type::int4), column("t"), column("n", Type::numeric), column("o", Type::other)};
+  std::vector<Column> columns = {column("i", Type::int4), column("t"), column("n", Type::numeric),
+                                 column("o", Type::other)};
   EXPECT_EQ(decode_row(text_format(), columns, "1\tx y\t2.50\t{1,2}"),
             (Row{"integer 1", "text x y", "decimal 250 scale 2", "input {1,2}"}));
 }
@@ -179,7 +180,9 @@ TEST(CsvFormat, NullIsUnquotedUnlessForced) {
   EXPECT_EQ(decode_row(format, two, R"(N"ULL",)"), (Row{"text NULL", "text "}));
 }
 
-TEST(CsvFormat, AnEmptyMessageIsOneEmptyField) { EXPECT_EQ(decode_row(csv_format(), two, ""), (Row{"null", "missing"})); }
+TEST(CsvFormat, AnEmptyMessageIsOneEmptyField) {
+  EXPECT_EQ(decode_row(csv_format(), two, ""), (Row{"null", "missing"}));
+}
 
 TEST(CsvFormat, FewerOrMoreFieldsAreErrorsOnlyWhenStrict) {
   EXPECT_EQ(decode_row(csv_format(), two, "x"), (Row{"text x", "missing"}));

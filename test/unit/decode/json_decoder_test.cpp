@@ -57,12 +57,14 @@ TEST(JsonFormat, OfDuplicatesTheLastWins) {
 }
 
 TEST(JsonFormat, FollowsPointers) {
-  const char* message = R"({"geo": {"city": "Ulm", "at": [1.5, {"n": "x"}]}, "a": [["0"], "1"], "a/b": "s", "m~n": "t", "": "e"})";
+  const char* message =
+      R"({"geo": {"city": "Ulm", "at": [1.5, {"n": "x"}]}, "a": [["0"], "1"], "a/b": "s", "m~n": "t", "": "e"})";
   EXPECT_EQ(decode({column("/geo/city"), column("/geo/at/1/n"), column("/a/0/0"), column("/a/1")}, message),
             (Row{"text Ulm", "text x", "text 0", "text 1"}));
   EXPECT_EQ(decode({column("/a~1b"), column("/m~0n"), column("a/b"), column("m~n"), column("/"), column("")}, message),
             (Row{"text s", "text t", "text s", "text t", "text e", "text e"}));
-  EXPECT_EQ(decode({column("/geo/none"), column("/geo/city/x"), column("/a/2"), column("/a/00"), column("/a/-"), column("/geo/at/x")},
+  EXPECT_EQ(decode({column("/geo/none"), column("/geo/city/x"), column("/a/2"), column("/a/00"), column("/a/-"),
+                    column("/geo/at/x")},
                    message),
             (Row{"missing", "missing", "missing", "missing", "missing", "missing"}));
   EXPECT_EQ(decode({column("/o/0"), column("/o/01")}, R"({"o": {"01": "y", "0": "x"}})"), (Row{"text x", "text y"}));
@@ -113,7 +115,8 @@ TEST(JsonFormat, TakesLiterals) {
   EXPECT_EQ(field(Type::text, "true"), "text true");
   EXPECT_EQ(field(Type::int4, "true"), "input true");
   EXPECT_EQ(field(Type::json, "true"), "input true");
-  for (Type type : {Type::boolean, Type::int4, Type::text, Type::json, Type::other}) EXPECT_EQ(field(type, "null"), "null");
+  for (Type type : {Type::boolean, Type::int4, Type::text, Type::json, Type::other})
+    EXPECT_EQ(field(type, "null"), "null");
 }
 
 TEST(JsonFormat, KeepsTheJsonTextOfNestedValues) {
@@ -126,10 +129,17 @@ TEST(JsonFormat, KeepsTheJsonTextOfNestedValues) {
 }
 
 TEST(JsonFormat, GarbageInAskedForValuesIsAnError) {
-  for (const char* bad : {"12abc", "01", "+1", "1.", ".5", "1e", "-", "nul", "nulll", "True", "tru", "truefalse", "x", "'x'", "1\x01",
-                          "0x1", "NaN", "1 2", "\"a\"b", "\"a\" \"b\"", "[1,]", "[,1]", "[1 2]", "[1", "[01]", "[tru]", "{\"x\"}",
-                          "{\"x\":}", "{\"x\":1,}", "{x:1}", "{\"x\" 1}", "{1:2}", "[1}", "{\"x\":1]", "[\"\\q\"]", "[\"\\u12g4\"]",
-                          "]", "", ",", ":", "}"}) {
+  for (const char* bad : {"12abc",      "01",        "+1",        "1.",
+                          ".5",         "1e",        "-",         "nul",
+                          "nulll",      "True",      "tru",       "truefalse",
+                          "x",          "'x'",       "1\x01",     "0x1",
+                          "NaN",        "1 2",       "\"a\"b",    "\"a\" \"b\"",
+                          "[1,]",       "[,1]",      "[1 2]",     "[1",
+                          "[01]",       "[tru]",     "{\"x\"}",   "{\"x\":}",
+                          "{\"x\":1,}", "{x:1}",     "{\"x\" 1}", "{1:2}",
+                          "[1}",        "{\"x\":1]", "[\"\\q\"]", "[\"\\u12g4\"]",
+                          "]",          "",          ",",         ":",
+                          "}"}) {
     for (Type type : {Type::text, Type::json, Type::int4}) {
       EXPECT_EQ(field(type, bad).substr(0, 18), "22P02 invalid JSON") << bad;
     }
@@ -142,8 +152,8 @@ TEST(JsonFormat, NamesTheColumnOfABadValue) {
 }
 
 TEST(JsonFormat, BadEscapesInAskedForStringsAreErrors) {
-  for (const char* bad : {R"("\ud800")", R"("\udc00")", R"("\ud800x")", R"("\ud800\u0041")", R"("\ud800\ud800")", R"("\udc00\ud800")",
-                          R"("\q")", R"("\u12")", R"("\u12g4")"}) {
+  for (const char* bad : {R"("\ud800")", R"("\udc00")", R"("\ud800x")", R"("\ud800\u0041")", R"("\ud800\ud800")",
+                          R"("\udc00\ud800")", R"("\q")", R"("\u12")", R"("\u12g4")"}) {
     EXPECT_EQ(field(Type::text, bad), "22P02 invalid escape in a JSON string at 0") << bad;
   }
 }
@@ -164,16 +174,25 @@ TEST(JsonFormat, RefusesWhatIsNotOneObject) {
   for (const char* message : {"[]", "1", "\"a\"", "null", "a", "[{\"a\":1}]", " x{}", "}"}) {
     EXPECT_EQ(decode(a, message), Row{"22P02 expected a JSON object"}) << message;
   }
-  for (const char* message : {"{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}", "{\"a\" 1}", "{\"a\":1} x",
-                              "{\"a\":1}{\"a\":2}", "{}}", "{} {}", "{\"a\":\"", "{\"a\":\"x\ny\"}", "{\"b\":[}", "{\"b\":[[[[}",
-                              "{\"b\":{}", "{a:1}", "{1:1}", "{\"b\":1 \"a\":2}", "{\"b\":1]"}) {
+  for (const char* message : {"{",           "{\"a\"",
+                              "{\"a\":",     "{\"a\":1",
+                              "{\"a\":1,",   "{\"a\":1,}",
+                              "{,}",         "{\"a\" 1}",
+                              "{\"a\":1} x", "{\"a\":1}{\"a\":2}",
+                              "{}}",         "{} {}",
+                              "{\"a\":\"",   "{\"a\":\"x\ny\"}",
+                              "{\"b\":[}",   "{\"b\":[[[[}",
+                              "{\"b\":{}",   "{a:1}",
+                              "{1:1}",       "{\"b\":1 \"a\":2}",
+                              "{\"b\":1]"}) {
     EXPECT_EQ(decode(a, message)[0].substr(0, 18), "22P02 invalid JSON") << message;
   }
   EXPECT_EQ(decode(a, "{}\0"s), Row{"22P02 invalid JSON"});
 }
 
 TEST(JsonFormat, RefusesEmptyMessages) {
-  for (const char* message : {"", " \n\t\r ", "\xEF\xBB\xBF"}) EXPECT_EQ(decode(a, message), Row{"22P02 empty message"});
+  for (const char* message : {"", " \n\t\r ", "\xEF\xBB\xBF"})
+    EXPECT_EQ(decode(a, message), Row{"22P02 empty message"});
 }
 
 TEST(JsonFormat, AllowsSpaceAroundAndAByteOrderMarkInFront) {
@@ -251,8 +270,10 @@ TEST(JsonStrict, WantsEveryFieldAndNoOther) {
             (Row{"null", "missing", "text 2", "missing"}));
   EXPECT_EQ(decode_strict(columns, R"({"b": 1, "g": {"x": 2}, "h": {"y": 4}})"), Row{"22P04 missing field \"a\" at 0"});
   EXPECT_EQ(decode_strict(columns, R"({"a": 1, "g": {"x": 2}, "h": {"y": 4}})"), Row{"22P04 missing field \"b\" at 1"});
-  EXPECT_EQ(decode_strict(columns, R"({"a": 1, "b": 1, "g": {}, "h": {"y": 4}})"), Row{"22P04 missing field \"/g/x\" at 2"});
-  EXPECT_EQ(decode_strict(columns, R"({"a": 1, "b": 1, "g": {"x": 2}, "h": {}})"), Row{"22P04 missing field \"/h/y\" at 3"});
+  EXPECT_EQ(decode_strict(columns, R"({"a": 1, "b": 1, "g": {}, "h": {"y": 4}})"),
+            Row{"22P04 missing field \"/g/x\" at 2"});
+  EXPECT_EQ(decode_strict(columns, R"({"a": 1, "b": 1, "g": {"x": 2}, "h": {}})"),
+            Row{"22P04 missing field \"/h/y\" at 3"});
   EXPECT_EQ(decode_strict(columns, R"({"a": 1, "c": 1})"), Row{"22P04 extra field \"c\""});
   EXPECT_EQ(decode_strict(columns, R"({"a": 1, "/g/x": 1})"), Row{"22P04 extra field \"/g/x\""});
   EXPECT_EQ(decode_strict({}, "{}"), Row{});

@@ -14,7 +14,7 @@ struct Tree {
   enum class Kind { null, literal, string, object, array };
   Kind kind = Kind::null;
   std::string raw;
-  std::string text;  ///< literal, string: its text form
+  std::string text;                                   ///< literal, string: its text form
   std::vector<std::pair<std::string, Tree>> members;  ///< elements have empty names
 
   const Tree* find(std::span<const std::string> parts) const {
@@ -68,8 +68,8 @@ class Generator {
   }
 
   Tree literal() {
-    static const std::array<std::string, 9> literals = {"true", "false",  "0",    "-1",     "12345",
-                                                        "1.50", "-0.0e3", "1e99", "99999999999999999999"};
+    static const std::array<std::string, 9> literals = {
+        "true", "false", "0", "-1", "12345", "1.50", "-0.0e3", "1e99", "99999999999999999999"};
     const std::string& text = literals[below(literals.size())];
     return Tree{Tree::Kind::literal, text, text, {}};
   }
@@ -131,7 +131,8 @@ std::string expected(const Tree* tree, Type type) {
 }
 
 std::vector<Column> random_columns(Generator& random) {
-  constexpr std::array types = {Type::text, Type::json, Type::int4, Type::numeric, Type::float8, Type::boolean, Type::other};
+  constexpr std::array types = {Type::text,   Type::json,    Type::int4, Type::numeric,
+                                Type::float8, Type::boolean, Type::other};
   std::vector<Column> columns;
   for (size_t i = 0, n = 1 + random.below(6); i < n; ++i) {
     columns.push_back(column(random.pointer(), types[random.below(types.size())]));

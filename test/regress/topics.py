@@ -1,4 +1,4 @@
-"""The topics that the SQL tests read. Each message names its partition and time (ms), so that all they print is known."""
+"""The topics that the SQL tests read. Each message names its partition and time (ms): what they print is known."""
 
 import os
 import pathlib

@@ -116,7 +116,8 @@ RangeReader::Status RangeReader::Impl::poll(MessageBatch& batch, size_t max_mess
     follow(*reader, reader->take(message->offset));
   }
   if (added() > 0) client_.note_success();
-  if (added() > 0 || head_ < count_) return Status::messages;
+  // Messages behind the last range may be left over.
+  if (added() > 0) return Status::messages;
   return unfinished_ == 0 ? Status::finished : Status::waiting;
 }
 

@@ -90,7 +90,6 @@ bool KafkaSource::fetch() {
     const auto status = reader_->poll(batch_, batch_limit_, fetch_buffer_bytes() / 4);
     if (!batch_.empty()) break;
     if (status == kafka::RangeReader::Status::finished) return false;
-    if (status == kafka::RangeReader::Status::messages) continue;
     check_progress();
   }
   batch_limit_ = std::min(batch_limit_ * 2, largest_batch);

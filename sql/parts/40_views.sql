@@ -1,0 +1,87 @@
+
+-- What the consumers do. The views contact no broker, and row-level security of the tables below decides who sees what.
+
+CREATE VIEW kafka_stat_partitions WITH (security_invoker = true) AS
+WITH ends AS (
+    SELECT DISTINCT ON (w.consumer_id, t.topic, p.partition)
+           w.consumer_id, t.topic, p.partition::int AS partition, p.end_offset::bigint AS end_offset, w.end_offsets_at
+      FROM pipeline_kafka_workers w,
+           jsonb_each(w.end_offsets) AS t (topic, partitions),
+           jsonb_each_text(t.partitions) AS p (partition, end_offset)
+     ORDER BY w.consumer_id, t.topic, p.partition, w.end_offsets_at DESC NULLS LAST
+), partitions AS (
+    SELECT consumer_id, topic, partition, o.next_offset, o.last_timestamp, e.end_offset, e.end_offsets_at
+      FROM pipeline_kafka_offsets o FULL JOIN ends e USING (consumer_id, topic, partition)
+)
+SELECT c.id, c.stream, p.topic, p.partition, a.pid AS worker_pid, p.next_offset, p.end_offset,
+       p.end_offsets_at AS end_offset_at, greatest(p.end_offset - p.next_offset, 0) AS lag, p.last_timestamp
+  FROM partitions p
+       JOIN pipeline_kafka_consumers c ON c.id = p.consumer_id
+       LEFT JOIN pipeline_kafka_workers w
+              ON w.consumer_id = c.id AND w.slot = p.partition % nullif(c.parallelism, 0)
+       LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer';
+COMMENT ON VIEW kafka_stat_partitions IS 'Where each partition of each consumer is';
+COMMENT ON COLUMN kafka_stat_partitions.next_offset IS 'The next message to take; NULL: nothing is stored yet, it starts at the earliest';
+COMMENT ON COLUMN kafka_stat_partitions.end_offset IS 'The end of the log as a worker saw it at end_offset_at';
+
+CREATE VIEW kafka_stat_consumers WITH (security_invoker = true) AS
+WITH workers AS (
+    -- A worker that is gone without a word is waited for.
+    SELECT w.*, a.pid IS NOT NULL AS alive,
+           CASE WHEN a.pid IS NOT NULL OR w.state IN ('error', 'finished', 'stopped') THEN w.state
+                ELSE 'waiting' END AS state_now
+      FROM pipeline_kafka_workers w
+           LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer'
+)
+SELECT c.id, c.stream, c.topic,
+       CASE WHEN NOT c.enabled THEN CASE WHEN worst.state_now = 'error' THEN 'error' ELSE 'stopped' END
+            WHEN NOT place.here THEN 'stopped'
+            WHEN worst.state_now IS NULL OR worst.state_now = 'stopped' THEN 'waiting'
+            ELSE worst.state_now END AS state,
+       CASE WHEN place.here THEN worst.detail
+            ELSE 'It was begun in another database or another cluster, and this is a copy.' END AS detail,
+       CASE WHEN place.here THEN worst.hint ELSE 'Call kafka_consume_begin() to have it run here.' END AS hint,
+       'general'::text AS apply,
+       coalesce(live.workers, 0) AS workers,
+       coalesce(done.messages, 0) AS messages, coalesce(done.rows, 0) AS rows,
+       coalesce(done.tombstones, 0) AS tombstones, 0::bigint AS rejected,
+       partitions.lag,
+       CASE WHEN partitions.lag = 0 THEN interval '0' ELSE partitions.behind END AS behind,
+       live.rate,
+       CASE WHEN partitions.lag = 0 THEN interval '0'
+            WHEN live.rate > 0 THEN partitions.lag / live.rate * interval '1 second' END AS eta,
+       live.last_commit_at,
+       failed.last_error, failed.last_error_at, failed.error_sqlstate, failed.error_topic, failed.error_partition,
+       failed.error_offset
+  FROM pipeline_kafka_consumers c
+       CROSS JOIN LATERAL (
+           SELECT c.database_oid = d.oid AND c.system_identifier = s.system_identifier AS here
+             FROM pg_database d, pg_control_system() s WHERE d.datname = current_database()) AS place
+       LEFT JOIN LATERAL (
+           SELECT w.state_now, w.detail, w.hint FROM workers w
+            WHERE w.consumer_id = c.id AND (w.slot < c.parallelism OR w.state_now = 'error')
+            ORDER BY array_position(ARRAY['error', 'backoff', 'waiting', 'starting', 'connecting', 'running', 'idle',
+                                          'finished', 'stopped'], w.state_now), w.slot
+            LIMIT 1) AS worst ON true
+       LEFT JOIN LATERAL (
+           SELECT count(*) FILTER (WHERE w.alive) AS workers, sum(w.rate) FILTER (WHERE w.alive) AS rate,
+                  max(w.last_commit_at) AS last_commit_at
+             FROM workers w WHERE w.consumer_id = c.id) AS live ON true
+       LEFT JOIN LATERAL (
+           SELECT sum(o.messages)::bigint AS messages, sum(o.rows)::bigint AS rows,
+                  sum(o.tombstones)::bigint AS tombstones
+             FROM pipeline_kafka_offsets o WHERE o.consumer_id = c.id) AS done ON true
+       LEFT JOIN LATERAL (
+           SELECT sum(p.lag)::bigint AS lag,
+                  max(statement_timestamp() - p.last_timestamp) FILTER (WHERE p.lag > 0) AS behind
+             FROM kafka_stat_partitions p WHERE p.id = c.id) AS partitions ON true
+       LEFT JOIN LATERAL (
+           SELECT w.* FROM workers w WHERE w.consumer_id = c.id AND w.last_error_at IS NOT NULL
+            ORDER BY w.last_error_at DESC LIMIT 1) AS failed ON true;
+COMMENT ON VIEW kafka_stat_consumers IS 'What each consumer does, how far it is, and why it stands still';
+COMMENT ON COLUMN kafka_stat_consumers.state IS 'The state of the worker that is worst off: error, backoff, waiting, starting, connecting, running, idle; or finished, stopped';
+COMMENT ON COLUMN kafka_stat_consumers.lag IS 'Messages between the stored offsets and the ends of the logs as the workers saw them last';
+COMMENT ON COLUMN kafka_stat_consumers.behind IS 'Age of the last message taken in the partition that is furthest behind';
+COMMENT ON COLUMN kafka_stat_consumers.eta IS 'When the lag will be gone at the present rate';
+
+GRANT SELECT ON kafka_stat_partitions, kafka_stat_consumers TO PUBLIC;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/boundary.h"
+
+extern "C" {
+#include "fmgr.h"
+}
+
+namespace kafka_fdw::ingest {
+
+/// The text argument at that place (from 0). Throws pg::Error 22004, naming it, where it is NULL.
+std::string required_text(FunctionCallInfo call, int place, const char* name);
+std::optional<std::string> optional_text(FunctionCallInfo call, int place);
+
+std::chrono::milliseconds milliseconds_of(const void* interval);  ///< an Interval; months have 30 days
+
+/// What the caller of kafka_consume_begin gave; absent: NULL.
+struct BeginArguments {
+  std::string stream;
+  std::string topic;
+  std::optional<int> parallelism;
+  std::optional<std::string> format;
+  std::optional<std::string> delimiter;  ///< the character itself, not \t
+  std::optional<Oid> source;
+  std::optional<std::string> statement;
+  std::optional<std::vector<std::string>> columns;
+  std::optional<std::string> server;
+  std::optional<std::string> start;
+  std::optional<int> batch_size;
+  std::optional<int64_t> batch_bytes;
+  std::optional<std::chrono::milliseconds> batch_delay;
+
+  /// Whether something is given that decides where the messages come from, or how they become rows.
+  bool shapes_rows() const noexcept { return format || delimiter || source || statement || columns || server; }
+};
+
+/// Checks each argument for itself. Throws pg::Error 22004, 22023, or 0A000 for what is not supported yet.
+BeginArguments read_begin_arguments(FunctionCallInfo call);
+
+/// The same for kafka_consume_begin(parallelism, format, delimiter).
+BeginArguments read_begin_all_arguments(FunctionCallInfo call);
+
+}  // namespace kafka_fdw::ingest

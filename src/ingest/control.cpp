@@ -1,0 +1,132 @@
+#include "ingest/arguments.h"
+#include "ingest/fail.h"
+#include "ingest/fence.h"
+#include "ingest/lookup.h"
+#include "ingest/positions.h"
+#include "ingest/source_table.h"
+#include "ingest/start.h"
+#include "ingest/state.h"
+#include "ingest/worker.h"
+
+extern "C" {
+PG_FUNCTION_INFO_V1(kafka_consume_end);
+PG_FUNCTION_INFO_V1(kafka_consume_end_all);
+PG_FUNCTION_INFO_V1(kafka_consume_drop);
+PG_FUNCTION_INFO_V1(kafka_consume_seek);
+}
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+/// Locks the consumer and loads it as it is then. Absent: it was dropped meanwhile.
+std::optional<Consumer> lock_and_load(pg::Spi& spi, ConsumerId id) {
+  lock_consumer_exclusively(id);
+  std::optional<Consumer> consumer = load_consumer(spi, id);
+  if (consumer) check_may_change(*consumer);
+  return consumer;
+}
+
+Consumer require_locked(pg::Spi& spi, const std::string& stream, const std::string& topic) {
+  const Consumer found = require_consumer(spi, stream, topic);
+  check_may_change(found);
+  if (auto locked = lock_and_load(spi, found.id)) return *locked;
+  return require_locked(spi, stream, topic);
+}
+
+/// A worker that an error stopped counts as ended from now on: seek does not resume it.
+bool end(pg::Spi& spi, const Consumer& consumer) {
+  run_as_owner(spi, "UPDATE $S.pipeline_kafka_workers SET state = 'stopped' WHERE consumer_id = $1 AND state = 'error'",
+               {pg::Param::int8(consumer.id)});
+  if (!consumer.enabled) return false;
+  run_as_owner(spi, "UPDATE $S.pipeline_kafka_consumers SET enabled = false, epoch = epoch + 1 WHERE id = $1",
+               {pg::Param::int8(consumer.id)});
+  return true;
+}
+
+bool end_one(const std::string& stream, const std::string& topic) {
+  pg::Spi spi;
+  return end(spi, require_locked(spi, stream, topic));
+}
+
+int64 end_all() {
+  pg::Spi spi;
+  int64 count = 0;
+  for (const ConsumerId id : manageable_consumers(spi)) {
+    const std::optional<Consumer> consumer = lock_and_load(spi, id);
+    if (consumer && end(spi, *consumer)) ++count;
+  }
+  return count;
+}
+
+std::string drop(const std::string& stream, const std::string& topic) {
+  pg::Spi spi;
+  const Consumer consumer = require_locked(spi, stream, topic);
+  std::string had = positions(spi, consumer);
+  run_as_owner(spi, "DELETE FROM $S.pipeline_kafka_consumers WHERE id = $1", {pg::Param::int8(consumer.id)});
+  drop_source(spi, consumer);
+  return had;
+}
+
+/// One that an error stopped goes on after a seek; one that was ended stays ended.
+bool goes_on(pg::Spi& spi, const Consumer& consumer) {
+  if (consumer.enabled) return true;
+  const pg::Rows failed = run_as_owner(
+      spi, "DELETE FROM $S.pipeline_kafka_workers WHERE consumer_id = $1 AND state = 'error' RETURNING slot",
+      {pg::Param::int8(consumer.id)});
+  return !failed.empty();
+}
+
+/// Asks the broker, before the consumer is locked: its workers must not wait for that.
+std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
+  const fdw::Position position = fdw::parse_position(target);
+  kafka::Lease lease = lease_for(consumer);
+  std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
+  lease.give_back();
+  check_within_log(offsets);
+  return offsets;
+}
+
+std::string seek(const std::string& stream, const std::string& topic, const std::string& target) {
+  pg::Spi spi;
+  const Consumer found = require_consumer(spi, stream, topic);
+  check_may_change(found);
+  const std::vector<TopicOffset> offsets = resolve_target(found, target);
+  const Consumer consumer = require_locked(spi, stream, topic);
+  std::string had = positions(spi, consumer);
+  store_offsets(spi, consumer.id, offsets);
+  const bool enabled = goes_on(spi, consumer);
+  run_as_owner(spi, "UPDATE $S.pipeline_kafka_consumers SET enabled = $2, epoch = epoch + 1 WHERE id = $1",
+               {pg::Param::int8(consumer.id), pg::Param::boolean(enabled)});
+  if (enabled) start_workers_at_commit(consumer);
+  return had;
+}
+
+}  // namespace
+
+}  // namespace kafka_fdw::ingest
+
+Datum kafka_consume_end(PG_FUNCTION_ARGS) {
+  using namespace kafka_fdw::ingest;
+  return kafka_fdw::pg::entry(
+      [&] { return BoolGetDatum(end_one(required_text(fcinfo, 0, "stream"), required_text(fcinfo, 1, "topic"))); });
+}
+
+Datum kafka_consume_end_all(PG_FUNCTION_ARGS) {
+  (void)fcinfo;
+  return kafka_fdw::pg::entry([] { return Int64GetDatum(kafka_fdw::ingest::end_all()); });
+}
+
+Datum kafka_consume_drop(PG_FUNCTION_ARGS) {
+  using namespace kafka_fdw::ingest;
+  return kafka_fdw::pg::entry(
+      [&] { return jsonb_of(drop(required_text(fcinfo, 0, "stream"), required_text(fcinfo, 1, "topic"))); });
+}
+
+Datum kafka_consume_seek(PG_FUNCTION_ARGS) {
+  using namespace kafka_fdw::ingest;
+  return kafka_fdw::pg::entry([&] {
+    return jsonb_of(seek(required_text(fcinfo, 0, "stream"), required_text(fcinfo, 1, "topic"),
+                         required_text(fcinfo, 2, "target")));
+  });
+}

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingest/consumer.h"
+
+/// Consumers as the callers of the SQL functions name them, and what those callers may do.
+namespace kafka_fdw::ingest {
+
+/// A relation by its name as ::regclass takes it, by the caller's search_path; InvalidOid where there is none. Takes no
+/// lock.
+Oid resolve_relation(const std::string& name);
+
+/// The consumer of that stream and topic. After a DROP of the stream it is found by the stored name.
+std::optional<Consumer> look_up_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic);
+
+/// The same; throws pg::Error 42P01 for a stream and 42704 for a consumer that does not exist.
+Consumer require_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic);
+
+/// Those that the current user may change, by id: whoever locks several does it in this order.
+std::vector<ConsumerId> manageable_consumers(pg::Spi& spi);
+
+/// The owner's role. Throws pg::Error 42704 where it does not exist any more.
+Oid owner_of(const Consumer& consumer);
+
+/// Throws pg::Error 42501 unless the current user is the owner, a member of that role, or a superuser.
+void check_may_change(const Consumer& consumer);
+
+/// "consumer 3 (stream s, topic t)", for messages.
+std::string describe(const Consumer& consumer);
+
+}  // namespace kafka_fdw::ingest

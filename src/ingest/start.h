@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "fdw/position.h"
+#include "ingest/consumer.h"
+#include "kafka/pool.h"
+
+/// Positions of a consumer's topics, asked from the broker with its owner's rights.
+namespace kafka_fdw::ingest {
+
+/// A client for the consumer's server, as its owner. Throws pg::Error 42501 without USAGE.
+kafka::Lease lease_for(const Consumer& consumer);
+
+struct TopicOffset {
+  std::string topic;
+  int64_t offset;
+  kafka::Watermarks log;  ///< the partition, and what is in its log now
+};
+
+/// The offset of each partition of the consumer's topics that the position speaks of; it may be past the end.
+/// Throws pg::Error 22023 for a partition that does not exist.
+std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client& client,
+                                    const std::vector<std::string>& topics);
+
+/// Throws pg::Error 22023 for an offset past the end.
+void check_within_log(const std::vector<TopicOffset>& offsets);
+
+/// Sets the next offsets of a consumer.
+void store_offsets(pg::Spi& spi, ConsumerId id, const std::vector<TopicOffset>& offsets);
+
+/// Resolves the start of a new consumer and stores it: nothing for `earliest`, where a partition without a row starts.
+/// Warns of topics that do not exist. Throws kafka::Error 08006 unless the start is `earliest`, for which it only
+/// warns.
+void store_start(pg::Spi& spi, const Consumer& consumer);
+
+}  // namespace kafka_fdw::ingest

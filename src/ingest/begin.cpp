@@ -96,8 +96,7 @@ void check_login(const Consumer& consumer) {
 
 /// Whether the owner may run the consumer's statement, and PostgreSQL can.
 void check_statement(const Consumer& consumer) {
-  const pg::AsUser owner(owner_of(consumer));
-  const SearchPath path(consumer.search_path);
+  const pg::AsUser owner(owner_of(consumer), consumer.search_path.c_str());
   check_plan(apply_statement(consumer), consumer.batch_size);
 }
 

@@ -158,8 +158,7 @@ Consumer with_arguments(const Consumer& consumer, const BeginArguments& given) {
 }
 
 void bind_topics(Consumer& consumer, const BeginArguments& given) {
-  const pg::AsUser owner(owner_of(consumer));
-  const SearchPath path(consumer.search_path);
+  const pg::AsUser owner(owner_of(consumer), consumer.search_path.c_str());
   consumer.topics = {consumer.topic};
   std::vector<KafkaTable> tables;
   if (OidIsValid(consumer.source) && !consumer.owns_source) tables.push_back(describe_kafka_table(consumer.source));

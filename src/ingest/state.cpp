@@ -10,7 +10,6 @@ extern "C" {
 #include "commands/extension.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -100,16 +99,6 @@ Extension find_extension() {
 
 std::string table(const char* name) { return extension().schema + "." + name; }
 
-SearchPath::SearchPath(const std::string& value) {
-  level_ = pg::call([&] {
-    const int level = NewGUCNestLevel();
-    (void)set_config_option("search_path", value.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    return level;
-  });
-}
-
-SearchPath::~SearchPath() { AtEOXact_GUC(false, level_); }
-
 std::string with_schema(std::string sql) {
   const std::string schema = extension().schema + ".";
   for (size_t at = sql.find("$S."); at != std::string::npos; at = sql.find("$S.", at + schema.size()))
@@ -119,7 +108,7 @@ std::string with_schema(std::string sql) {
 
 pg::Rows run_as_owner(pg::Spi& spi, std::string sql, std::initializer_list<pg::Param> params, bool read_only) {
   const std::string text = with_schema(std::move(sql));
-  const AsOwner owner;
+  const pg::AsUser owner(extension().owner);
   return spi.execute(text.c_str(), params, read_only);
 }
 

@@ -22,29 +22,6 @@ Extension find_extension();
 /// The name of one of the extension's tables, qualified and quoted: table("pipeline_kafka_offsets").
 std::string table(const char* name);
 
-/// Sets search_path for a scope.
-class SearchPath {
- public:
-  explicit SearchPath(const std::string& value);
-  ~SearchPath();
-  SearchPath(const SearchPath&) = delete;
-  SearchPath& operator=(const SearchPath&) = delete;
-
- private:
-  int level_;
-};
-
-/// Acts as the extension's owner for a scope, with a search_path that holds nothing of the caller's:
-/// an operator of theirs must not run with the owner's rights.
-class AsOwner {
- public:
-  AsOwner() : user_(extension().owner), path_("pg_catalog, pg_temp") {}
-
- private:
-  pg::AsUser user_;
-  SearchPath path_;
-};
-
 /// `$S.` in the text becomes the extension's schema.
 std::string with_schema(std::string sql);
 

@@ -94,6 +94,7 @@ const char* wrong_type_for_role(ColumnRole role, Oid type) {
 
 RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext context)
     : shape_(std::move(shape)), descriptor_(descriptor) {
+  shape_.format.verify_utf8 = GetDatabaseEncoding() == PG_UTF8;
   bool junk_needed = false;
   for (const RowColumn& column : shape_.columns) {
     const bool junk = column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
@@ -125,7 +126,10 @@ void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute
   if (role == ColumnRole::field) {
     field = static_cast<int>(decoded.size());
     field_attributes_.push_back(index);
-    decoded.push_back({NameStr(attribute->attname), column.path, decode_type(attribute->atttypid, attribute->atttypmod),
+    const std::string path = call([&] {  // names are in the server's encoding, JSON is UTF-8
+      return pg_server_to_any(column.path.data(), static_cast<int>(column.path.size()), PG_UTF8);
+    });
+    decoded.push_back({NameStr(attribute->attname), path, decode_type(attribute->atttypid, attribute->atttypmod),
                        column.needed, column.force_null, column.force_not_null});
   }
   if (!column.needed) return;

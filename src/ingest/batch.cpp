@@ -1,0 +1,100 @@
+#include "ingest/batch.h"
+
+#include <algorithm>
+#include <map>
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+/// The messages of one topic in the batch. Holds no reference to the binding, which an error may end first.
+class BatchSource : public fdw::MessageSource {
+ public:
+  BatchSource(std::span<const kafka::Message> messages, int32_t topic, bool tombstones)
+      : messages_(messages), topic_(topic), tombstones_(tombstones) {}
+
+  void open(const kafka::OffsetSet& wanted) override {
+    place_ = 0;
+    wanted_ = wanted;
+    everything_ = wanted == kafka::OffsetSet::all();
+    intervals_.clear();
+    ++counters_.ranges;
+  }
+
+  const kafka::Message* next() override {
+    while (place_ < messages_.size()) {
+      const kafka::Message& message = messages_[place_++];
+      if (message.topic != topic_ || (!message.value && !tombstones_) || !selects(message)) continue;
+      ++counters_.messages;
+      counters_.bytes += static_cast<int64_t>(message.bytes());
+      return &message;
+    }
+    return nullptr;
+  }
+
+  void close() override {}
+  Counters counters() const override { return counters_; }
+
+ private:
+  bool selects(const kafka::Message& message) {
+    if (everything_) return true;
+    auto found = intervals_.find(message.partition);
+    if (found == intervals_.end())
+      found = intervals_.emplace(message.partition, wanted_.of_partition(message.partition)).first;
+    const auto holds = [&](const kafka::Interval& interval) {
+      return interval.from <= message.offset && message.offset < interval.to;
+    };
+    return std::ranges::any_of(found->second, holds);
+  }
+
+  std::span<const kafka::Message> messages_;
+  int32_t topic_;
+  bool tombstones_;
+  size_t place_ = 0;
+  kafka::OffsetSet wanted_ = kafka::OffsetSet::all();
+  bool everything_ = true;
+  std::map<int32_t, std::vector<kafka::Interval>> intervals_;
+  Counters counters_;
+};
+
+/// Whether a row of the table can say that its message is a tombstone.
+bool can_show_tombstones(const fdw::Table& table) {
+  return std::ranges::any_of(table.shape.columns, [](const pg::RowColumn& column) {
+    return column.role == pg::ColumnRole::tombstone || column.role == pg::ColumnRole::payload;
+  });
+}
+
+}  // namespace
+
+BatchBinding::BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages)
+    : consumer_(consumer),
+      server_(server),
+      messages_(messages),
+      topics_(consumer.topics.size()),
+      outer_(fdw::bound_batch()) {
+  fdw::set_bound_batch(this);
+}
+
+BatchBinding::~BatchBinding() { fdw::set_bound_batch(outer_); }
+
+int32_t BatchBinding::topic_of(const fdw::Table& table) const {
+  if (table.server != server_) return -1;
+  const auto found = std::ranges::find(consumer_.topics, table.topic);
+  return found == consumer_.topics.end() ? -1 : static_cast<int32_t>(found - consumer_.topics.begin());
+}
+
+std::unique_ptr<fdw::MessageSource> BatchBinding::source_for(const fdw::Table& table) {
+  const int32_t topic = topic_of(table);
+  if (topic < 0) return nullptr;
+  const bool tombstones = can_show_tombstones(table);
+  TopicState& state = topics_[static_cast<size_t>(topic)];
+  state.read = true;
+  state.shows_tombstones |= tombstones;
+  return std::make_unique<BatchSource>(messages_, topic, tombstones);
+}
+
+double BatchBinding::expected_rows(const fdw::Table& table) const {
+  return topic_of(table) < 0 ? -1 : consumer_.batch_size;
+}
+
+}  // namespace kafka_fdw::ingest

@@ -1,0 +1,81 @@
+#include "ingest/fence.h"
+
+#include "ingest/state.h"
+
+extern "C" {
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/inval.h"
+}
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+LOCKTAG object_lock(Oid database, Oid object_class, Oid object, int sub_object) {
+  LOCKTAG tag;
+  SET_LOCKTAG_OBJECT(tag, database, object_class, object, static_cast<uint16>(sub_object));
+  return tag;
+}
+
+LOCKTAG consumer_lock(ConsumerId id, int sub_object) {
+  return object_lock(MyDatabaseId, extension().consumers, static_cast<Oid>(id), sub_object);
+}
+
+/// In a guard: whether the lock was to be had at once.
+bool try_lock(const LOCKTAG& tag, LOCKMODE mode, bool session) {
+  return LockAcquire(&tag, mode, session, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+}  // namespace
+
+void lock_consumer_exclusively(ConsumerId id) {
+  const LOCKTAG tag = consumer_lock(id, 0);
+  pg::call([&] {
+    (void)LockAcquire(&tag, AccessExclusiveLock, false, false);
+    AcceptInvalidationMessages();
+  });
+}
+
+bool try_lock_consumer_shared(ConsumerId id) {
+  const LOCKTAG tag = consumer_lock(id, 0);
+  return pg::call([&] {
+    if (!try_lock(tag, AccessShareLock, false)) return false;
+    AcceptInvalidationMessages();
+    return true;
+  });
+}
+
+bool try_lock_slot(ConsumerId id, int slot) {
+  const LOCKTAG tag = consumer_lock(id, slot + 1);
+  return pg::call([&] { return try_lock(tag, ExclusiveLock, true); });
+}
+
+void unlock_slot(ConsumerId id, int slot) {
+  const LOCKTAG tag = consumer_lock(id, slot + 1);
+  pg::call([&] { (void)LockRelease(&tag, ExclusiveLock, true); });
+}
+
+bool try_lock_worker_place(int places) {
+  return pg::call([&] {
+    for (int place = 0; place < places; ++place)
+      if (try_lock(object_lock(InvalidOid, ExtensionRelationId, static_cast<Oid>(place), 1), ExclusiveLock, true))
+        return true;
+    return false;
+  });
+}
+
+bool try_lock_surroundings() {
+  const Extension found = find_extension();
+  const LOCKTAG database = object_lock(InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+  const LOCKTAG own = object_lock(MyDatabaseId, ExtensionRelationId, found.oid, 0);
+  return pg::call([&] {
+    if (!try_lock(database, RowExclusiveLock, false)) return false;
+    return found.oid == InvalidOid || try_lock(own, AccessShareLock, false);
+  });
+}
+
+}  // namespace kafka_fdw::ingest

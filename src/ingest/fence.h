@@ -1,0 +1,30 @@
+#pragma once
+
+#include "ingest/consumer.h"
+
+namespace kafka_fdw::ingest {
+
+/// The heavyweight locks that stand for a consumer: object locks of class pipeline_kafka_consumers, object = id.
+/// Sub-object 0 is the fence between its workers' commits and whoever changes it; sub-object slot + 1 is a worker's
+/// slot.
+
+/// Until the end of the transaction; waits for commits in flight, fairly queued. For end, drop, seek, a changing begin,
+/// once.
+void lock_consumer_exclusively(ConsumerId id);
+
+/// For a worker, last in its transaction: never waits. False: somebody changes the consumer, roll back.
+bool try_lock_consumer_shared(ConsumerId id);
+
+/// For the life of the process (session lock): at most one worker per slot. False: there is one.
+bool try_lock_slot(ConsumerId id, int slot);
+void unlock_slot(ConsumerId id, int slot);
+
+/// For the life of the process: one of so many places that the workers of the whole server share
+/// (kafka_fdw.max_workers).
+bool try_lock_worker_place(int places);
+
+/// Whether nobody is about to drop, rename or copy the database, or to drop or alter the extension. Until the end of
+/// the transaction.
+bool try_lock_surroundings();
+
+}  // namespace kafka_fdw::ingest

@@ -1,0 +1,123 @@
+#include <algorithm>
+
+#include "fdw/connection.h"
+#include "ingest/arguments.h"
+#include "ingest/fail.h"
+#include "ingest/fence.h"
+#include "ingest/lookup.h"
+#include "ingest/state.h"
+#include "ingest/step.h"
+#include "ingest/survey.h"
+#include "kafka/range_reader.h"
+#include "pg/wait.h"
+
+extern "C" {
+#include "fmgr.h"
+
+PG_FUNCTION_INFO_V1(kafka_consume_once);
+}
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+/// What one call takes at most.
+struct Limits {
+  size_t messages;
+  size_t bytes;
+};
+
+/// Messages from the survey's ranges until the limits are met or the end of the log, as it was at the call, is reached.
+kafka::MessageBatch read_batch(kafka::Client& client, kafka::RangeReader& reader, Limits limits) {
+  using Status = kafka::RangeReader::Status;
+  kafka::MessageBatch batch;
+  uint64_t progress = reader.progress();
+  auto last_progress = pg::Clock::now();
+  while (batch.size() < limits.messages && batch.bytes() < limits.bytes) {
+    client.drain_events();
+    client.serve_errors();
+    const Status status = reader.poll(batch, limits.messages - batch.size(), limits.bytes - batch.bytes());
+    if (status == Status::finished) break;
+    if (status == Status::messages) continue;
+    if (reader.progress() != progress) {
+      progress = reader.progress();
+      last_progress = pg::Clock::now();
+    } else if (pg::Clock::now() - last_progress > fdw::read_timeout()) {
+      throw kafka::Error(kafka::ErrorClass::timed_out, "no message came within kafka_fdw.read_timeout",
+                         client.last_trouble());
+    }
+    pg::wait_readable(client.event_descriptor(), std::chrono::seconds(1));
+  }
+  return batch;
+}
+
+/// The offsets behind the batch, of the partitions that advance.
+Offsets next_offsets(const kafka::RangeReader& reader, const Survey& survey, const Offsets& stored) {
+  Offsets next = survey.first;
+  for (const kafka::RangeReader::Position& position : reader.positions()) {
+    const std::pair place{position.topic, position.partition};
+    const auto old = stored.find(place);
+    if (old == stored.end() || position.next_offset > old->second) next[place] = position.next_offset;
+  }
+  return next;
+}
+
+/// As the consumer's owner.
+int64_t take_once(const Consumer& consumer, Oid owner, Limits limits) {
+  pg::AsUser as_owner(owner, consumer.search_path.c_str());
+  const Oid server = server_of(consumer);
+  pg::Spi spi;
+  const Offsets stored = load_offsets(spi, consumer);
+  kafka::Lease lease = fdw::lease_client(load_connection(consumer, owner));
+  const Survey survey = survey_log(lease.client(), consumer, stored, [](int32_t) { return true; });
+  Portion portion;
+  kafka::MessageBatch batch;
+  {
+    kafka::RangeReader reader(lease.client(), consumer.topics, survey.ranges);
+    batch = read_batch(lease.client(), reader, limits);
+    portion = {batch.messages(), next_offsets(reader, survey, stored)};
+  }
+  if (!portion.next.empty() && !Step(consumer, server).take(spi, portion, stored, true))
+    throw kafka::Error(kafka::ErrorClass::other, "the offsets of the consumer changed while it was locked");
+  const auto taken = static_cast<int64_t>(batch.size());
+  batch.clear();
+  lease.give_back();
+  return taken;
+}
+
+int64_t consume_once(const Consumer& consumer, std::optional<int64_t> max_messages) {
+  Limits limits{static_cast<size_t>(consumer.batch_size), static_cast<size_t>(consumer.batch_bytes)};
+  if (max_messages) limits.messages = static_cast<size_t>(*max_messages);
+  try {
+    return take_once(consumer, owner_of(consumer), limits);
+  } catch (const Stop& stop) {
+    throw kafka::Error(kafka::ErrorClass::out_of_range, stop.failure.message, stop.failure.detail, stop.failure.hint);
+  }
+}
+
+/// The caller's rights are checked, and nobody else takes from the consumer until the caller's transaction ends.
+Consumer lock_consumer(const std::string& stream, const std::string& topic) {
+  pg::Spi spi;
+  const Consumer found = require_consumer(spi, stream, topic);
+  check_may_change(found);
+  lock_consumer_exclusively(found.id);
+  // Whoever held the lock before may have changed it.
+  return require_consumer(spi, stream, topic);
+}
+
+}  // namespace
+
+}  // namespace kafka_fdw::ingest
+
+Datum kafka_consume_once(PG_FUNCTION_ARGS) {
+  using namespace kafka_fdw;
+  return pg::entry([fcinfo] {
+    const std::string stream = ingest::required_text(fcinfo, 0, "stream");
+    const std::string topic = ingest::required_text(fcinfo, 1, "topic");
+    std::optional<int64_t> max_messages;
+    if (!PG_ARGISNULL(2)) max_messages = PG_GETARG_INT64(2);
+    if (max_messages && *max_messages < 1)
+      ingest::fail(ERRCODE_INVALID_PARAMETER_VALUE, "max_messages must be positive");
+    return Int64GetDatum(ingest::consume_once(ingest::lock_consumer(stream, topic), max_messages));
+  });
+}

@@ -1,0 +1,117 @@
+#include <cstring>
+
+#include "ingest/launcher.h"
+#include "ingest/worker.h"
+#include "module.h"
+
+extern "C" {
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "utils/acl.h"
+}
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+/// A consumer whose workers start when the transaction commits.
+struct Pending {
+  ConsumerId consumer;
+  int parallelism;
+  Oid role;
+  SubTransactionId subtransaction;
+};
+
+std::vector<Pending>& pending() {
+  static auto& list = *new std::vector<Pending>;
+  return list;
+}
+
+Oid role_of(const Consumer& consumer) {
+  return pg::call([&] { return get_role_oid(consumer.owner.c_str(), false); });
+}
+
+bool register_worker(const WorkerArguments& arguments) {
+  BackgroundWorker worker;
+  std::memset(&worker, 0, sizeof(worker));
+  snprintf(worker.bgw_name, BGW_MAXLEN, "kafka consumer %lld worker %d", static_cast<long long>(arguments.consumer),
+           arguments.slot);
+  strlcpy(worker.bgw_type, "kafka consumer", BGW_MAXLEN);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = std::max(1, settings.restart_interval_ms / 1000);
+  strlcpy(worker.bgw_library_name, "kafka_fdw", sizeof(worker.bgw_library_name));
+  strlcpy(worker.bgw_function_name, "kafka_fdw_worker_main", sizeof(worker.bgw_function_name));
+  static_assert(sizeof(arguments) <= BGW_EXTRALEN);
+  std::memcpy(worker.bgw_extra, &arguments, sizeof(arguments));
+  return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
+
+bool register_slots(const Pending& consumer, FullTransactionId begun_by) {
+  for (int slot = 0; slot < consumer.parallelism; ++slot)
+    if (!register_worker({MyDatabaseId, consumer.role, consumer.consumer, slot, begun_by})) return false;
+  return true;
+}
+
+/// Before the commit, as an error while committing is a PANIC; the workers wait for the transaction.
+void register_pending() {
+  const FullTransactionId transaction = GetTopFullTransactionId();
+  for (const Pending& consumer : pending())
+    if (!register_slots(consumer, transaction))
+      ereport(WARNING,
+              (errmsg("there is no free worker process for consumer %lld", static_cast<long long>(consumer.consumer)),
+               errhint("Raise max_worker_processes and call kafka_consume_begin again.")));
+}
+
+void at_transaction_end(XactEvent event, void*) {
+  switch (event) {
+    case XACT_EVENT_PRE_COMMIT:
+      register_pending();
+      pending().clear();
+      return;
+    case XACT_EVENT_PRE_PREPARE:
+      if (!pending().empty())
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot PREPARE a transaction that begins a Kafka consumer")));
+      return;
+    case XACT_EVENT_ABORT:
+      pending().clear();
+      return;
+    default:
+      return;
+  }
+}
+
+void at_subtransaction_end(SubXactEvent event, SubTransactionId own, SubTransactionId parent, void*) {
+  if (event == SUBXACT_EVENT_ABORT_SUB)
+    std::erase_if(pending(), [own](const Pending& consumer) { return consumer.subtransaction == own; });
+  if (event == SUBXACT_EVENT_COMMIT_SUB)
+    for (Pending& consumer : pending())
+      if (consumer.subtransaction == own) consumer.subtransaction = parent;
+}
+
+void register_callbacks() {
+  static bool registered = false;
+  if (registered) return;
+  pg::call([] {
+    RegisterXactCallback(at_transaction_end, nullptr);
+    RegisterSubXactCallback(at_subtransaction_end, nullptr);
+  });
+  registered = true;
+}
+
+}  // namespace
+
+void start_workers_at_commit(const Consumer& consumer) {
+  register_callbacks();
+  std::erase_if(pending(), [&](const Pending& other) { return other.consumer == consumer.id; });
+  pending().push_back({consumer.id, consumer.parallelism, role_of(consumer), GetCurrentSubTransactionId()});
+}
+
+bool register_workers(const Consumer& consumer) {
+  const Pending slots{consumer.id, consumer.parallelism, role_of(consumer), InvalidSubTransactionId};
+  return pg::call([&] { return register_slots(slots, InvalidFullTransactionId); });
+}
+
+}  // namespace kafka_fdw::ingest

@@ -1,0 +1,214 @@
+#include "ingest/worker.h"
+
+#include <algorithm>
+
+#include "ingest/fence.h"
+#include "ingest/session.h"
+#include "ingest/state.h"
+#include "ingest/transaction.h"
+#include "module.h"
+#include "pg/wait.h"
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds shortest_backoff{100};
+constexpr milliseconds longest_backoff{30000};
+constexpr milliseconds longest_wait_for_topic{2000};
+constexpr seconds look_interval{1};
+
+/// A background worker of one slot of one consumer: loads the consumer, follows it in sessions, and decides what an
+/// error means.
+class Worker {
+ public:
+  explicit Worker(const WorkerArguments& arguments)
+      : id_(arguments.consumer), slot_(arguments.slot), status_(arguments.consumer, arguments.slot) {}
+
+  int run();  ///< as run_worker
+
+ private:
+  std::optional<Consumer> load();
+  bool has_work(const std::optional<Consumer>& consumer) const;
+  bool take_slot();
+  void leave_slot();
+  bool take_place();
+  void serve(const Consumer& consumer);
+  void recover(const Consumer& consumer, const Failure& failure);
+  void stop_consumer(const Consumer& consumer, const Failure& failure);
+  void wait_while(const Consumer& consumer, milliseconds time, bool until_catalog_changes);
+  void wait_for_fence(const Consumer& consumer);
+
+  ConsumerId id_;
+  int slot_;
+  Status status_;
+  milliseconds backoff_ = shortest_backoff;
+};
+
+std::optional<Consumer> Worker::load() {
+  Transaction transaction;
+  if (!try_lock_surroundings()) throw Surrounded{};
+  std::optional<Consumer> consumer;
+  if (find_extension().oid != InvalidOid) {
+    pg::Spi spi;
+    consumer = load_consumer(spi, id_);
+  }
+  transaction.commit();
+  return consumer;
+}
+
+bool Worker::has_work(const std::optional<Consumer>& consumer) const {
+  return consumer && consumer->enabled && consumer->at_home && slot_ < consumer->parallelism;
+}
+
+bool Worker::take_slot() {
+  Transaction transaction;
+  const bool taken = try_lock_slot(id_, slot_);
+  transaction.commit();
+  return taken;
+}
+
+void Worker::leave_slot() {
+  if (status_.state() != WorkerState::error) status_.set(WorkerState::stopped);
+  Transaction transaction;
+  unlock_slot(id_, slot_);
+  transaction.commit();
+}
+
+/// One of the places of kafka_fdw.max_workers.
+bool Worker::take_place() {
+  if (settings.max_workers < 0) return true;
+  Transaction transaction;
+  const bool taken = try_lock_worker_place(settings.max_workers);
+  transaction.commit();
+  return taken;
+}
+
+int Worker::run() {
+  try {
+    std::optional<Consumer> consumer = load();
+    if (!has_work(consumer) || !take_slot()) return 0;
+    status_.set(WorkerState::starting);
+    while (!take_place()) {
+      Failure full;
+      full.message = "kafka_fdw.max_workers workers are running already";
+      full.sqlstate = "53000";
+      status_.set(WorkerState::waiting, &full);
+      pg::wait_latch(look_interval);
+      if (!has_work(load())) return 0;
+    }
+    for (;;) {
+      while (has_work(consumer)) {
+        serve(*consumer);
+        consumer = load();
+      }
+      // A begin that came in between found the slot taken and started nobody: look again once it is free.
+      if (!consumer) return 0;
+      leave_slot();
+      consumer = load();
+      if (!has_work(consumer) || !take_slot()) return 0;
+    }
+  } catch (const Surrounded&) {
+    return 1;
+  }
+}
+
+void Worker::serve(const Consumer& consumer) {
+  Session session(consumer, slot_, status_);
+  Failure failure;
+  try {
+    session.run();
+    wait_for_fence(consumer);
+    return;
+  } catch (const Stop& stop) {
+    stop_consumer(consumer, stop.failure);
+    return;
+  } catch (const pg::Error&) {
+    failure = failure_of_current_exception();
+  } catch (const kafka::Error&) {
+    failure = failure_of_current_exception();
+  }
+  if (session.made_progress()) backoff_ = shortest_backoff;
+  recover(consumer, failure);
+}
+
+void Worker::recover(const Consumer& consumer, const Failure& failure) {
+  switch (failure.failure_class) {
+    case FailureClass::transient:
+      status_.set(WorkerState::backoff, &failure);
+      wait_while(consumer, backoff_, false);
+      backoff_ = std::min(backoff_ * 2, longest_backoff);
+      return;
+    case FailureClass::missing:
+      status_.set(WorkerState::waiting, &failure);
+      wait_while(consumer, std::min(backoff_, longest_wait_for_topic), false);
+      backoff_ = std::min(backoff_ * 2, longest_backoff);
+      return;
+    case FailureClass::bad_log:
+      stop_consumer(consumer, failure);
+      return;
+    case FailureClass::bad_message:  // not from a batch: a value that the consumer itself was given
+    case FailureClass::bad_consumer:
+      status_.set(WorkerState::error, &failure);
+      wait_while(consumer, milliseconds::max(), true);
+      return;
+  }
+}
+
+/// The consumer stands still until somebody begins or seeks: its other workers too.
+void Worker::stop_consumer(const Consumer& consumer, const Failure& failure) {
+  status_.set(WorkerState::error, &failure);
+  Transaction transaction;
+  bool done = false;
+  {
+    pg::Spi spi;
+    // Lost to somebody who changes the consumer at this moment: the next session meets the same message again.
+    done = try_lock_consumer_shared(id_) &&
+           run_as_owner(spi,
+                        "UPDATE $S.pipeline_kafka_consumers SET enabled = false, epoch = epoch + 1 "
+                        "WHERE id = $1 AND epoch = $2 AND enabled",
+                        {pg::Param::int8(id_), pg::Param::int8(consumer.epoch)})
+                   .processed() == 1;
+  }
+  if (done) transaction.commit();
+}
+
+/// Waits, unless the consumer changes meanwhile; without end where only a change of the catalog can help.
+void Worker::wait_while(const Consumer& consumer, milliseconds time, bool until_catalog_changes) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const uint64_t catalog = catalog_changes();
+  for (;;) {
+    const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    if (!until_catalog_changes && passed >= time) return;
+    pg::wait_latch(until_catalog_changes ? look_interval : std::min<milliseconds>(time - passed, look_interval));
+    if (!is_current(consumer) || (until_catalog_changes && catalog_changes() != catalog)) return;
+  }
+}
+
+/// Somebody may hold the consumer for long, in a transaction that is not yet decided.
+void Worker::wait_for_fence(const Consumer& consumer) {
+  for (;;) {
+    bool open = false;
+    {
+      Transaction transaction;
+      open = find_extension().oid == InvalidOid || try_lock_consumer_shared(consumer.id);
+      transaction.commit();
+    }
+    if (open || !is_current(consumer)) return;
+    pg::wait_latch(milliseconds(20));
+  }
+}
+
+}  // namespace
+
+int run_worker(const WorkerArguments& arguments) {
+  watch_catalog();
+  Worker worker(arguments);
+  return worker.run();
+}
+
+}  // namespace kafka_fdw::ingest

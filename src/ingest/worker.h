@@ -1,0 +1,31 @@
+#pragma once
+
+#include "ingest/consumer.h"
+
+extern "C" {
+#include "access/transam.h"
+}
+
+namespace kafka_fdw::ingest {
+
+/// What a worker process is told by the one that registers it.
+struct WorkerArguments {
+  Oid database;
+  Oid role;
+  ConsumerId consumer;
+  int slot;
+  FullTransactionId begun_by;  ///< the transaction to wait for; invalid: none
+};
+
+/// Has workers for all slots of the consumer started when the current transaction commits; forgotten when its
+/// (sub)transaction aborts. A slot that has a worker already keeps it.
+void start_workers_at_commit(const Consumer& consumer);
+
+/// Registers the workers with the postmaster now: for the launcher. False: max_worker_processes did not suffice.
+bool register_workers(const Consumer& consumer);
+
+/// A worker's life, in its process, connected to its database. Gives the exit code: 0 ends it, 1 has the postmaster
+/// start it again.
+int run_worker(const WorkerArguments& arguments);
+
+}  // namespace kafka_fdw::ingest

@@ -1,0 +1,90 @@
+#include <cstring>
+#include <filesystem>
+
+#include "ingest/session.h"
+#include "ingest/transaction.h"
+#include "ingest/worker.h"
+#include "kafka/pool.h"
+#include "pg/compat.h"
+
+extern "C" {
+#include "common/relpath.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+
+PGDLLEXPORT void kafka_fdw_worker_main(Datum argument);
+}
+
+namespace kafka_fdw::ingest {
+
+namespace {
+
+constexpr std::chrono::seconds drain_time{1};
+
+/// What the role or the database may have set otherwise, and a worker depends on.
+constexpr const char* pinned_settings[][2] = {{"default_transaction_isolation", "read committed"},
+                                              {"default_transaction_read_only", "off"},
+                                              {"default_transaction_deferrable", "off"},
+                                              {"max_parallel_workers_per_gather", "0"},
+                                              {"session_replication_role", "origin"}};
+
+/// Whether the database still has files. A worker that connected to a dropped one would fail, and be started again, for
+/// ever.
+bool database_exists(Oid database) {
+  const std::string name = std::to_string(database);
+  std::error_code error;
+  if (std::filesystem::exists("base/" + name, error)) return true;
+  for (const auto& tablespace : std::filesystem::directory_iterator("pg_tblspc", error))
+    if (std::filesystem::exists(tablespace.path() / TABLESPACE_VERSION_DIRECTORY / name, error)) return true;
+  return false;
+}
+
+/// Waits for the transaction that began the consumer. After a crash it is long over.
+void wait_for_transaction(FullTransactionId transaction) {
+  if (!FullTransactionIdIsValid(transaction)) return;
+  Transaction own;
+  pg::call([&] {
+    const uint64 age = U64FromFullTransactionId(ReadNextFullTransactionId()) - U64FromFullTransactionId(transaction);
+    if (age < static_cast<uint64>(MaxTransactionId / 4))
+      XactLockTableWait(XidFromFullTransactionId(transaction), nullptr, nullptr, XLTW_None);
+  });
+  own.commit();
+}
+
+/// librdkafka's threads must not run on while the process takes down what they use.
+void end_clients(int, Datum) {
+  Session::abandon_client();
+  kafka::Reaper::drain(drain_time);
+}
+
+void connect(const WorkerArguments& arguments) {
+  pqsignal(SIGTERM, die);
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  BackgroundWorkerUnblockSignals();
+  BackgroundWorkerInitializeConnectionByOid(arguments.database, arguments.role, pg::worker_connection_flags);
+  for (const auto& [name, value] : pinned_settings) SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+  before_shmem_exit(end_clients, 0);
+}
+
+}  // namespace
+
+}  // namespace kafka_fdw::ingest
+
+void kafka_fdw_worker_main(Datum) {
+  using namespace kafka_fdw;
+  const int code = pg::entry([] {
+    ingest::WorkerArguments arguments;
+    std::memcpy(&arguments, MyBgworkerEntry->bgw_extra, sizeof(arguments));
+    if (!ingest::database_exists(arguments.database)) return 0;
+    pg::call([&] { ingest::connect(arguments); });
+    ingest::wait_for_transaction(arguments.begun_by);
+    return ingest::run_worker(arguments);
+  });
+  proc_exit(code);
+}

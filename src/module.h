@@ -1,0 +1,20 @@
+#pragma once
+
+/// The extension's settings (GUCs kafka_fdw.*), defined in module.cpp.
+namespace kafka_fdw {
+
+struct Settings {
+  int connect_timeout_ms;
+  int read_timeout_ms;
+  int fetch_buffer_kb;
+  int restart_interval_ms;
+  bool autostart;
+  int max_workers;  ///< -1: no limit
+  bool notify;
+  int metadata_ttl_ms;
+  bool fast_apply;
+};
+
+extern Settings settings;
+
+}  // namespace kafka_fdw

@@ -112,8 +112,10 @@ class ExistingBroker:
 class Broker(ExistingBroker):
     """A Kafka broker of its own, started by test/broker/kafka-broker."""
 
-    def __init__(self, settings=None):
-        found = command.run("broker/kafka-broker", "start", *command.set_arguments(settings))
+    def __init__(self, settings=None, java_options=None):
+        """java_options instead of those that make it start fast: for measurements."""
+        options = [] if java_options is None else [f"--java-opts={java_options}"]
+        found = command.run("broker/kafka-broker", "start", *command.set_arguments(settings), *options)
         super().__init__(found["bootstrap"])
         self._dir, self.pid = found["dir"], int(found["pid"])
         self.log = command.LogFile(pathlib.Path(self._dir) / "kafka.log")

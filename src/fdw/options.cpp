@@ -150,7 +150,7 @@ void refuse_name(const std::string& message, const std::string& hint) {
     hint = "Perhaps you meant the option \"" + std::string(closest) + "\".";
   } else {
     hint = "Options of " + std::string(name_of(place)) + " are: ";
-    for (const std::string_view option : own) hint.append(&option == &own.front() ? "" : ", ").append(option);
+    for (size_t i = 0; i < own.size(); ++i) hint.append(i == 0 ? "" : ", ").append(own[i]);
     if (place != Place::column) hint += "; and properties of librdkafka that may be set there";
     hint += ".";
   }

@@ -1,6 +1,7 @@
 #include "fdw/watermarks.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "fdw/estimate.h"
 #include "fdw/table.h"
@@ -24,6 +25,10 @@ namespace kafka_fdw::fdw {
 namespace {
 
 using kafka::ErrorClass;
+using std::chrono::milliseconds;
+
+constexpr milliseconds least_time{100};  ///< for the second of two questions, when the first took all the time
+constexpr milliseconds name_time{500};
 
 [[noreturn]] void throw_unreachable(const kafka::Error& error, kafka::Client& client, const Connection& connection) {
   std::string detail = error.what();
@@ -35,14 +40,24 @@ using kafka::ErrorClass;
       error.hint().empty() ? "Check that the broker runs and that this machine can connect to it." : error.hint());
 }
 
-std::vector<kafka::Watermarks> ask(kafka::Client& client, const std::string& topic, std::chrono::milliseconds timeout) {
+/// Names the topic that was perhaps meant, of those that the broker shows.
+[[noreturn]] void throw_unknown(const kafka::Error& error, kafka::Client& client, const std::string& topic) {
+  const auto infos = pg::await(client, client.topics(std::nullopt, name_time));
+  std::vector<std::string_view> names;
+  for (const kafka::TopicInfo& info : infos) names.push_back(info.name);
+  const std::string closest(kafka::closest_name(topic, names));
+  throw kafka::Error(ErrorClass::unknown_topic, error.what(), error.detail(),
+                     closest.empty() ? "" : "Perhaps you meant the topic \"" + closest + "\".");
+}
+
+std::vector<kafka::Watermarks> ask(kafka::Client& client, const std::string& topic, milliseconds timeout) {
   const auto deadline = pg::Clock::now() + timeout;
   std::vector<int32_t> partitions;
   for (const kafka::TopicInfo& info : pg::await(client, client.topics(topic, timeout)))
     for (const kafka::PartitionInfo& partition : info.partitions) partitions.push_back(partition.id);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - pg::Clock::now());
-  std::vector<kafka::Watermarks> marks = pg::await(
-      client, client.watermarks(topic, std::move(partitions), std::max(left, std::chrono::milliseconds(100))));
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - pg::Clock::now());
+  std::vector<kafka::Watermarks> marks =
+      pg::await(client, client.watermarks(topic, std::move(partitions), std::max(left, least_time)));
   std::ranges::sort(marks, {}, &kafka::Watermarks::partition);
   return marks;
 }
@@ -84,6 +99,7 @@ std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Con
   try {
     return ask(client, topic, timeout);
   } catch (const kafka::Error& error) {
+    if (error.error_class() == ErrorClass::unknown_topic) throw_unknown(error, client, topic);
     if (error.error_class() != ErrorClass::unreachable && error.error_class() != ErrorClass::timed_out) throw;
     throw_unreachable(error, client, connection);
   }

@@ -25,9 +25,64 @@ def empty(broker):
     broker.create_topic("empty")
 
 
+def orders(broker):
+    """Keys, headers, nested data, numbers of many digits, a name twice; the last of partition 1 is a tombstone."""
+    broker.create_topic("orders", partitions=2)
+    broker.produce("orders", *(
+        {"timestamp": NEW_YEAR_2024 + number * MINUTE, **message} for number, message in enumerate((
+            {"partition": 0, "key": "alice", "headers": [("source", b"web"), ("trace", b"1"), ("trace", b"2")],
+             "value": '{"id": 1, "item": "pen", "price": 1.50, "address": {"city": "Berlin", "zip": "10115"},'
+                      ' "tags": ["a", "b"], "paid": true, "at": "2024-01-01T12:00:00Z"}'},
+            {"partition": 0, "key": "bob", "headers": [("binary", b"\xff\x00"), ("nothing", None)],
+             "value": '{"id": 2, "item": "ink \\u00e9", "price": 123456789012345678901234567890.50,'
+                      ' "address": {"city": "Paris"}, "tags": [], "paid": false, "at": "2024-02-29"}'},
+            {"partition": 0, "value": '{"id": 3, "item": null, "price": 0.1, "extra": {"ignored": true}}'},
+            {"partition": 1, "key": "carol", "value": '{"id": 4, "item": "nib", "price": 2, "item": "nib, the last"}'},
+            {"partition": 1, "key": "carol", "value": None}))))
+
+
+def people(broker):
+    """The same rows by COPY's rules as text and csv; the last message ends with a newline."""
+    broker.create_topic("people_text")
+    broker.produce("people_text", "1\tAda\t1815-12-10\t\\N", "2\tGrace\\tHopper\t1906-12-09\ta backslash: \\\\",
+                   "3\t\\N\t\\N\t", "4\tKatherine\t1918-08-26\ttwo\\nlines\n")
+    broker.create_topic("people_csv")
+    broker.produce("people_csv", "1,Ada,1815-12-10,", '2,"Grace\tHopper",1906-12-09,"a ""quote"", a comma"',
+                   '3,,,""', '4,Katherine,1918-08-26,"two\nlines"\n')
+    broker.create_topic("people_latin1")
+    broker.produce("people_latin1", "1;Ren\u00e9;NIX;x".encode("latin1"))
+
+
+def lines(broker):
+    """Any bytes: text, JSON, what is no text in any encoding, nothing at all."""
+    broker.create_topic("lines")
+    broker.produce("lines", "the first line", '{"second": 2}', "", None)
+    broker.create_topic("bytes")
+    broker.produce("bytes", {"key": b"\x00\x01", "value": b"\xff\x00\x01"})
+
+
+def mixed(broker):
+    """Messages that do not decode among others that do, and a tombstone."""
+    broker.create_topic("mixed")
+    broker.produce("mixed", '{"id": 0, "amount": 10}', "this is not json", '{"id": "two", "amount": 20}', '{"id": 3}',
+                   '{"id": 4, "amount": 40, "more": 1}', {"key": "gone", "value": None},
+                   b'{"id": 6, "amount": 60, "note": "\xff"}', '{"id": 7, "amount": 70, "note": "a\\u0000b"}',
+                   '{"id": 99999999999, "amount": 80}', '{"id": 9, "amount": 90, "note": "' + "x" * 200 + '"')
+    broker.create_topic("mixed_text")
+    broker.produce("mixed_text", "1\tone", "2", "3\tthree\tdrei", "x\tfour", b"5\t\xff", "6\tsix")
+
+
+def numbers(broker):
+    """Offset i of partition p, of 4 with 100 each, says n = 100 p + i, at i seconds in 2024."""
+    broker.create_topic("numbers", partitions=4)
+    broker.produce("numbers", *(
+        {"partition": number // 100, "timestamp": NEW_YEAR_2024 + number % 100 * 1000, "value": f'{{"n": {number}}}'}
+        for number in range(400)))
+
+
 def main():
     broker = ExistingBroker(os.environ["KAFKA_BOOTSTRAP"])
-    for make in (clicks, empty):
+    for make in (clicks, empty, orders, people, lines, mixed, numbers):
         make(broker)
 
 

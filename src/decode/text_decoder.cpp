@@ -59,6 +59,8 @@ size_t TextDecoder::split(char* in) {
         end = in;
       } else if (in[1] == '\0') {
         end = in++;  // COPY leaves a backslash out that nothing follows
+      } else if (in[1] == '.') {
+        throw Error(sqlstate::bad_copy_file_format, "end-of-copy marker found in data");
       } else {
         escaped = true;
         in += 2;

@@ -48,7 +48,7 @@ TEST(TextFormat, RefusesLineBreaksInData) {
 }
 
 TEST(TextFormat, UnescapesAsCopyDoes) {
-  EXPECT_EQ(decode_row(text_format(), one, R"(\b\f\n\r\t\v\\\.\q\")"), (Row{"text \b\f\n\r\t\v\\.q\""}));
+  EXPECT_EQ(decode_row(text_format(), one, R"(\b\f\n\r\t\v\\.\q\")"), (Row{"text \b\f\n\r\t\v\\.q\""}));
   EXPECT_EQ(decode_row(text_format(), one, R"(\101\1012\60x\x41\x4a4\x4G\xg)"), (Row{"text AA20xAJ4\x04Gxg"}));
   EXPECT_EQ(decode_row(text_format(), one, R"(\477\8)"), (Row{"text ?8"}));
   EXPECT_EQ(decode_row(text_format(), two, "a\\\tb\\\nc\\\r\td"), (Row{"text a\tb\nc\r", "text d"}));
@@ -66,7 +66,10 @@ TEST(TextFormat, LeavesABackslashAtTheEndOut) {
   EXPECT_EQ(decode_row(format, one, "\\"), (Row{"null"}));
 }
 
-TEST(TextFormat, EndOfDataMarkerIsAPoint) { EXPECT_EQ(decode_row(text_format(), one, "\\."), (Row{"text ."})); }
+TEST(TextFormat, RefusesTheEndOfDataMarkerAnywhere) {
+  for (const char* message : {"\\.", "\\.\n", "a\\.", "a\\.b", "\\\\\\."})
+    EXPECT_EQ(decode_row(text_format(), one, message), Row{"22P04 end-of-copy marker found in data"});
+}
 
 TEST(TextFormat, ComparesNullBeforeUnescaping) {
   EXPECT_EQ(decode_row(text_format(), two, "\\N\t\\\\N"), (Row{"null", "text \\N"}));

@@ -6,7 +6,6 @@ import psycopg
 from psycopg import sql
 
 
-
 class CopyReference:
     """A table that each message is copied into by a COPY of its own. columns: [(name, type)], options: of COPY."""
 

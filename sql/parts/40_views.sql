@@ -14,7 +14,8 @@ WITH ends AS (
       FROM pipeline_kafka_offsets o FULL JOIN ends e USING (consumer_id, topic, partition)
 )
 SELECT c.id, c.stream, p.topic, p.partition, a.pid AS worker_pid, p.next_offset, p.end_offset,
-       p.end_offsets_at AS end_offset_at, greatest(p.end_offset - p.next_offset, 0) AS lag, p.last_timestamp
+       p.end_offsets_at AS end_offset_at,
+       CASE WHEN p.end_offset < p.next_offset THEN 0 ELSE p.end_offset - p.next_offset END AS lag, p.last_timestamp
   FROM partitions p
        JOIN pipeline_kafka_consumers c ON c.id = p.consumer_id
        LEFT JOIN pipeline_kafka_workers w

@@ -70,6 +70,15 @@ RawStmt* parse_one(const char* statement) {
   }
 }
 
+/// An error's position is one in the consumer's statement, not in the query that called us.
+void point_into(const char* statement) {
+  const int position = geterrposition();
+  if (position <= 0) return;
+  errposition(0);
+  internalerrposition(position);
+  internalerrquery(statement);
+}
+
 /// A leaf: may raise. The foreign tables read; *is_call where they are not known.
 List* analyse(const char* statement, bool* is_call) {
   RawStmt* raw = parse_one(statement);
@@ -127,6 +136,8 @@ KafkaTable describe_kafka_table(Oid relation) {
 
 StatementTables analyse_statement(const std::string& statement) {
   bool is_call = false;
+  const char* text = statement.c_str();
+  const pg::ErrorContext position([text] { point_into(text); });
   List* oids = pg::call([&] { return analyse(statement.c_str(), &is_call); });
   StatementTables result{.tables = {}, .hidden = is_call};
   for (int i = 0; i < list_length(oids); ++i) {

@@ -5,6 +5,7 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -50,6 +51,14 @@ std::optional<Consumer> find_without_stream(pg::Spi& spi, const std::string& str
                                      {pg::Param::text(std::string_view(topic)), pg::Param::texts(names)});
   if (rows.empty()) return std::nullopt;
   return load_consumer(spi, *rows.integer(0, 1));
+}
+
+bool may_act_for_owner(const Consumer& consumer) {
+  return pg::call([&] {
+    if (superuser()) return true;
+    const Oid owner = get_role_oid(consumer.owner.c_str(), true);
+    return OidIsValid(owner) && is_member_of_role(GetUserId(), owner);
+  });
 }
 
 }  // namespace
@@ -98,12 +107,13 @@ Oid owner_of(const Consumer& consumer) {
 }
 
 void check_may_change(const Consumer& consumer) {
-  const bool allowed = pg::call([&] {
-    if (superuser()) return true;
-    const Oid owner = get_role_oid(consumer.owner.c_str(), true);
-    return OidIsValid(owner) && is_member_of_role(GetUserId(), owner);
-  });
-  if (!allowed) fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of " + describe(consumer));
+  if (!may_act_for_owner(consumer)) fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of " + describe(consumer));
+}
+
+void check_may_see(const Consumer& consumer) {
+  const bool monitors = pg::call([] { return is_member_of_role(GetUserId(), ROLE_PG_MONITOR); });
+  if (!monitors && !may_act_for_owner(consumer))
+    fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for " + describe(consumer));
 }
 
 std::string describe(const Consumer& consumer) {

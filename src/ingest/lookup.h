@@ -28,7 +28,10 @@ Oid owner_of(const Consumer& consumer);
 /// Throws pg::Error 42501 unless the current user is the owner, a member of that role, or a superuser.
 void check_may_change(const Consumer& consumer);
 
-/// "consumer 3 (stream s, topic t)", for messages.
+/// Throws pg::Error 42501 unless the current user may change the consumer or is a member of pg_monitor.
+void check_may_see(const Consumer& consumer);
+
+/// "consumer 3 of topic "t" into s", for messages.
 std::string describe(const Consumer& consumer);
 
 }  // namespace kafka_fdw::ingest

@@ -25,7 +25,9 @@ const char* const positions_of_topics = R"(
 
 std::string position(const std::string& stream, const std::string& topic) {
   pg::Spi spi;
-  return positions(spi, require_consumer(spi, stream, topic), true);
+  const Consumer consumer = require_consumer(spi, stream, topic);
+  check_may_see(consumer);
+  return positions(spi, consumer, true);
 }
 
 }  // namespace

@@ -97,7 +97,9 @@ std::vector<std::pair<const char*, std::string>> shown_settings(const Consumer& 
   for (const std::string& column : c.columns) columns += (columns.empty() ? "" : ", ") + column;
   return {{"parallelism", std::to_string(c.parallelism)},
           {"format", c.format},
-          {"delimiter", c.delimiter ? pg::quoted_literal(*c.delimiter) : "default"},
+          {"delimiter", !c.delimiter           ? "default"
+                        : *c.delimiter == "\t" ? "'\\t'"
+                                               : pg::quoted_literal(*c.delimiter)},
           {"source", OidIsValid(c.source) && !c.owns_source ? pg::qualified_name(c.source) : none},
           {"statement", c.statement.value_or(none)},
           {"columns", columns.empty() ? "all" : columns},

@@ -111,6 +111,7 @@ bool wait(const std::string& stream, const std::string& topic, milliseconds time
   {
     pg::Spi spi;
     consumer = require_consumer(spi, stream, topic);
+    check_may_see(*consumer);
     const LatestSnapshot snapshot;
     check_goes_on(spi, *consumer);
   }

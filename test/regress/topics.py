@@ -80,9 +80,15 @@ def numbers(broker):
         for number in range(400)))
 
 
+def growing(broker):
+    """Tests add to it."""
+    broker.create_topic("growing")
+    broker.produce("growing", '{"n": 0}')
+
+
 def main():
     broker = ExistingBroker(os.environ["KAFKA_BOOTSTRAP"])
-    for make in (clicks, empty, orders, people, lines, mixed, numbers):
+    for make in (clicks, empty, orders, people, lines, mixed, numbers, growing):
         make(broker)
 
 

@@ -24,6 +24,18 @@ WITH RECURSIVE chain(n) AS (
   SELECT 0 UNION ALL SELECT numbers.n FROM chain, numbers WHERE numbers.part = 0 AND numbers.n = chain.n + 25)
 SELECT * FROM chain;
 
+-- What arrives while a statement runs is for the next one.
+CREATE FOREIGN TABLE growing (part int OPTIONS (partition 'true'), n int) SERVER kafka OPTIONS (topic 'growing');
+SELECT count(*) AS before FROM growing \gset
+BEGIN;
+DECLARE counts CURSOR FOR
+  SELECT (SELECT count(*) FROM growing WHERE part = g * 0) - :before AS more FROM generate_series(1, 2) g;
+FETCH 1 FROM counts;
+\! echo '{"n": 1}' | kcat -q -P -b $KAFKA_BOOTSTRAP -t growing
+FETCH 1 FROM counts;
+COMMIT;
+SELECT count(*) - :before AS more FROM growing;
+
 -- LIMIT stops the scan: it has read its first batches and no more.
 CREATE FUNCTION messages_read(query text) RETURNS int AS $$
 DECLARE

@@ -26,8 +26,26 @@ LOCKTAG consumer_lock(ConsumerId id, int sub_object) {
 }
 
 /// In a guard: whether the lock was to be had at once.
-bool try_lock(const LOCKTAG& tag, LOCKMODE mode, bool session) {
-  return LockAcquire(&tag, mode, session, true) != LOCKACQUIRE_NOT_AVAIL;
+bool try_lock(const LOCKTAG& tag, LOCKMODE mode) {
+  return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+/// A lock for the life of the process. Of the two lock methods only the user locks' keeps session locks over an aborted
+/// transaction, and gives them back where a process ends outside of one.
+LOCKTAG session_lock(LOCKTAG tag) {
+  tag.locktag_lockmethodid = USER_LOCKMETHOD;
+  return tag;
+}
+
+LOCKTAG slot_lock(ConsumerId id, int slot) { return session_lock(consumer_lock(id, slot + 1)); }
+
+LOCKTAG place_lock(int place) {
+  return session_lock(object_lock(InvalidOid, ExtensionRelationId, static_cast<Oid>(place), 1));
+}
+
+/// In a guard.
+bool try_session_lock(const LOCKTAG& tag) {
+  return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 }  // namespace
@@ -43,27 +61,26 @@ void lock_consumer_exclusively(ConsumerId id) {
 bool try_lock_consumer_shared(ConsumerId id) {
   const LOCKTAG tag = consumer_lock(id, 0);
   return pg::call([&] {
-    if (!try_lock(tag, AccessShareLock, false)) return false;
+    if (!try_lock(tag, AccessShareLock)) return false;
     AcceptInvalidationMessages();
     return true;
   });
 }
 
 bool try_lock_slot(ConsumerId id, int slot) {
-  const LOCKTAG tag = consumer_lock(id, slot + 1);
-  return pg::call([&] { return try_lock(tag, ExclusiveLock, true); });
+  const LOCKTAG tag = slot_lock(id, slot);
+  return pg::call([&] { return try_session_lock(tag); });
 }
 
 void unlock_slot(ConsumerId id, int slot) {
-  const LOCKTAG tag = consumer_lock(id, slot + 1);
+  const LOCKTAG tag = slot_lock(id, slot);
   pg::call([&] { (void)LockRelease(&tag, ExclusiveLock, true); });
 }
 
 bool try_lock_worker_place(int places) {
   return pg::call([&] {
     for (int place = 0; place < places; ++place)
-      if (try_lock(object_lock(InvalidOid, ExtensionRelationId, static_cast<Oid>(place), 1), ExclusiveLock, true))
-        return true;
+      if (try_session_lock(place_lock(place))) return true;
     return false;
   });
 }
@@ -73,8 +90,8 @@ bool try_lock_surroundings() {
   const LOCKTAG database = object_lock(InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
   const LOCKTAG own = object_lock(MyDatabaseId, ExtensionRelationId, found.oid, 0);
   return pg::call([&] {
-    if (!try_lock(database, RowExclusiveLock, false)) return false;
-    return found.oid == InvalidOid || try_lock(own, AccessShareLock, false);
+    if (!try_lock(database, RowExclusiveLock)) return false;
+    return found.oid == InvalidOid || try_lock(own, AccessShareLock);
   });
 }
 

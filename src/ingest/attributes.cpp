@@ -81,6 +81,7 @@ std::vector<std::string> strings_of(Datum array) {
     }
   });
   std::vector<std::string> result;
+  result.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) result.emplace_back(pg::call([&] { return TextDatumGetCString(elements[i]); }));
   return result;
 }

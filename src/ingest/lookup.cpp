@@ -38,6 +38,7 @@ std::vector<std::string> possible_names(const std::string& name) {
     return result;
   });
   std::vector<std::string> result;
+  result.reserve(static_cast<size_t>(list_length(names)));
   for (int i = 0; i < list_length(names); ++i) result.emplace_back(static_cast<const char*>(list_nth(names, i)));
   return result;
 }

@@ -105,8 +105,13 @@ void register_callbacks() {
 
 void start_workers_at_commit(const Consumer& consumer) {
   register_callbacks();
-  std::erase_if(pending(), [&](const Pending& other) { return other.consumer == consumer.id; });
-  pending().push_back({consumer.id, consumer.parallelism, role_of(consumer), GetCurrentSubTransactionId()});
+  // One that an outer transaction asked for stays: this subtransaction may be rolled back. Of two workers of one slot the
+  // second finds the slot taken and ends.
+  const SubTransactionId own = GetCurrentSubTransactionId();
+  std::erase_if(pending(), [&](const Pending& other) {
+    return other.consumer == consumer.id && other.subtransaction == own;
+  });
+  pending().push_back({consumer.id, consumer.parallelism, role_of(consumer), own});
 }
 
 bool register_workers(const Consumer& consumer) {

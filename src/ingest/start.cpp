@@ -42,6 +42,7 @@ std::optional<kafka::TopicInfo> find_topic(kafka::Client& client, const std::str
 void warn_of_missing_topic(kafka::Client& client, const std::string& topic, std::chrono::milliseconds timeout) {
   const std::vector<kafka::TopicInfo> topics = pg::await(client, client.topics(std::nullopt, timeout));
   std::vector<std::string_view> names;
+  names.reserve(topics.size());
   for (const kafka::TopicInfo& info : topics) names.push_back(info.name);
   const std::string_view closest = kafka::closest_name(topic, names);
   tell(WARNING, "topic \"" + topic + "\" does not exist",

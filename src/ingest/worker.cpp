@@ -31,9 +31,9 @@ class Worker {
   int run();  ///< as run_worker
 
  private:
-  std::optional<Consumer> load();
+  std::optional<Consumer> load() const;
   bool has_work(const std::optional<Consumer>& consumer) const;
-  bool take_slot();
+  bool take_slot() const;
   void leave_slot();
   bool take_place();
   void serve(const Consumer& consumer);
@@ -48,7 +48,7 @@ class Worker {
   milliseconds backoff_ = shortest_backoff;
 };
 
-std::optional<Consumer> Worker::load() {
+std::optional<Consumer> Worker::load() const {
   Transaction transaction;
   if (!try_lock_surroundings()) throw Surrounded{};
   std::optional<Consumer> consumer;
@@ -64,7 +64,7 @@ bool Worker::has_work(const std::optional<Consumer>& consumer) const {
   return consumer && consumer->enabled && consumer->at_home && slot_ < consumer->parallelism;
 }
 
-bool Worker::take_slot() {
+bool Worker::take_slot() const {
   Transaction transaction;
   const bool taken = try_lock_slot(id_, slot_);
   transaction.commit();

@@ -80,7 +80,9 @@ ErrorPtr error_of_current_exception() noexcept {
 }
 
 ErrorData* keep_current_exception() noexcept {
-  static ErrorPtr& kept = *new ErrorPtr;  // no destructor at exit
+  // In storage of its own: no destructor runs at the process's end.
+  alignas(ErrorPtr) static char storage[sizeof(ErrorPtr)];
+  static ErrorPtr& kept = *new (storage) ErrorPtr;
   kept = error_of_current_exception();
   return kept.get();
 }

@@ -40,7 +40,7 @@ struct Arguments {
   Datum values[most];
   char nulls[most + 1];
 
-  explicit Arguments(std::initializer_list<Param> params) {
+  Arguments(std::initializer_list<Param> params) {
     Assert(params.size() <= most);
     for (const Param& param : params) {
       types[count] = param.type;

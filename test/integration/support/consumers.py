@@ -8,14 +8,19 @@ END_OF_LOG_SECONDS = 60
 
 
 def begin(database, stream, topic, **arguments):
-    """Calls kafka_consume_begin with these named arguments; returns the warnings and notices that it gave."""
-    notices = []
+    """Calls kafka_consume_begin with these named arguments; returns the warnings that it gave."""
+    warnings = []
+
+    def note(diagnostic):
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(diagnostic.message_primary)
+
     names = "".join(f", {name} => %({name})s" for name in arguments)
     with database.connect() as session:
-        session.add_notice_handler(lambda diagnostic: notices.append(diagnostic))
+        session.add_notice_handler(note)
         session.execute(f"SELECT kafka_consume_begin(%(stream)s, %(topic)s{names})",
                         {"stream": stream, "topic": topic, **arguments})
-    return notices
+    return warnings
 
 
 def stat(database, stream, column):

@@ -97,6 +97,7 @@ void check_login(const Consumer& consumer) {
 /// Whether the owner may run the consumer's statement, and PostgreSQL can.
 void check_statement(const Consumer& consumer) {
   const pg::AsUser owner(owner_of(consumer), consumer.search_path.c_str());
+  if (consumer.statement && analyse_statement(*consumer.statement).hidden) return;  // a CALL has no plan
   check_plan(apply_statement(consumer), consumer.batch_size);
 }
 

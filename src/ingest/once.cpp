@@ -6,6 +6,7 @@
 #include "ingest/fence.h"
 #include "ingest/lookup.h"
 #include "ingest/state.h"
+#include "ingest/source_table.h"
 #include "ingest/step.h"
 #include "ingest/survey.h"
 #include "kafka/range_reader.h"
@@ -63,10 +64,11 @@ Offsets next_offsets(const kafka::RangeReader& reader, const Survey& survey, con
 }
 
 /// As the consumer's owner.
-int64_t take_once(const Consumer& consumer, Oid owner, Limits limits) {
-  pg::AsUser as_owner(owner, consumer.search_path.c_str());
+int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
+  const pg::AsUser as_owner(owner, consumer.search_path.c_str());
   const Oid server = server_of(consumer);
   pg::Spi spi;
+  if (consumer.owns_source && sync_source(spi, consumer)) consumer = *load_consumer(spi, consumer.id);
   const Offsets stored = load_offsets(spi, consumer);
   kafka::Lease lease = fdw::lease_client(load_connection(consumer, owner));
   const Survey survey = survey_log(lease.client(), consumer, stored, [](int32_t) { return true; });

@@ -62,7 +62,10 @@ bool is_current(const Consumer& consumer) {
 }
 
 Session::Session(const Consumer& consumer, int slot, Status& status)
-    : consumer_(consumer), slot_(slot), status_(status) {
+    : consumer_(consumer),
+      slot_(slot),
+      status_(status),
+      activity_(consumer.statement.value_or("INSERT INTO " + consumer.stream_name + ", from topic " + consumer.topic)) {
   active = this;
 }
 
@@ -88,21 +91,23 @@ void Session::run() {
   }
 }
 
-/// Reads the catalog, leases a client, and starts a reader at the stored offsets. False: the fence was lost.
+/// Reads the catalog, leases a client, and starts a reader at the stored offsets. False: the consumer must be loaded anew.
 bool Session::connect() {
   status_.set(WorkerState::connecting);
   catalog_seen_ = catalog_changes();
   fdw::Connection connection;
   {
     Transaction transaction;
+    bool changed = false;
     {
       pg::Spi spi;
-      if (consumer_.owns_source) sync_source(spi, consumer_);
+      changed = consumer_.owns_source && sync_source(spi, consumer_);
       server_ = server_of(consumer_);
       connection = load_connection(consumer_, pg::call([] { return GetUserId(); }));
       stored_ = load_offsets(spi, consumer_);
     }
     transaction.commit();
+    if (changed) return false;
   }
   step_.emplace(consumer_, server_);
   lease_.emplace(fdw::lease_client(connection));
@@ -206,7 +211,7 @@ bool Session::take_halves(std::span<const kafka::Message> messages, const Offset
 bool Session::commit(const Portion& portion) {
   Transaction transaction;
   if (!try_lock_surroundings()) throw Surrounded{};
-  pg::call([&] { pgstat_report_activity(STATE_RUNNING, consumer_.stream_name.c_str()); });
+  pg::call([&] { pgstat_report_activity(STATE_RUNNING, activity_.c_str()); });
   bool taken = false;
   {
     pg::Spi spi;

@@ -55,6 +55,7 @@ class Session {
   const Consumer& consumer_;
   int slot_;
   Status& status_;
+  std::string activity_;  ///< as pg_stat_activity shows it
   Oid server_ = InvalidOid;
   std::optional<Step> step_;
   std::optional<kafka::Lease> lease_;

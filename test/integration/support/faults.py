@@ -14,7 +14,10 @@ class Faults:
 
     def kill_worker(self):
         """SIGKILL of a worker: the postmaster ends all other processes and recovers."""
+        witness = wait_for(self._database.connect, what="a session", ignore=psycopg.OperationalError)
         wait_for(self._kill_a_worker, what="a worker to kill", ignore=(FileNotFoundError, ProcessLookupError))
+        # New sessions are accepted until the postmaster has noticed.
+        wait_for(lambda: _is_lost(witness), what="the end of the sessions")
         self._database.pg.wait_until_up()
 
     def terminate_workers(self):
@@ -44,3 +47,11 @@ class Faults:
         pids = consumers.workers(self._database)
         victims = self._chance.sample(pids, self._chance.randint(1, len(pids))) if pids else []
         return self._database.value("SELECT bool_or(pg_terminate_backend(pid)) FROM unnest(%s) AS pid", [victims])
+
+
+def _is_lost(session):
+    try:
+        session.execute("SELECT")
+    except psycopg.OperationalError:
+        return True
+    return False

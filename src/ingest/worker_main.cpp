@@ -8,6 +8,7 @@
 #include "pg/compat.h"
 
 extern "C" {
+#include "access/xact.h"
 #include "common/relpath.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -57,9 +58,11 @@ void wait_for_transaction(FullTransactionId transaction) {
   own.commit();
 }
 
-/// librdkafka's threads must not run on while the process takes down what they use.
+/// librdkafka's threads must not run on while the process takes down what they use. Nobody shall wait for locks of a
+/// transaction that is lost, while the clients end.
 void end_clients(int, Datum) {
   Session::abandon_client();
+  AbortOutOfAnyTransaction();
   kafka::Reaper::drain(drain_time);
 }
 

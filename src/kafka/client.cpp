@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <map>
+#include <new>
+#include <utility>
 
 #include "kafka/client_config.h"
 #include "kafka/event.h"
@@ -24,8 +26,8 @@ struct DestroyClient {
 };
 using ClientHandle = std::unique_ptr<rd_kafka_t, DestroyClient>;
 
-ClientHandle make_handle(const Properties& properties, const Journal& journal) {
-  ConfHandle conf = make_consumer_conf(properties);
+ClientHandle make_handle(const Properties& properties, const Journal& journal, ErrorListener& listener) {
+  ConfHandle conf = make_consumer_conf(properties, listener);
   char reason[512];
   rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason, sizeof(reason));
   if (handle == nullptr)
@@ -53,19 +55,22 @@ std::string hint_for_authentication(const Properties& properties) {
 
 /// Members are destroyed from the last to the first: the helper's call ends, then what librdkafka gave goes, then its
 /// handle.
-struct Client::Impl {
+struct Client::Impl : ErrorListener {
   explicit Impl(const Properties& given)
-      : properties(given), journal(std::make_shared<Journal>(given)), handle(make_handle(given, *journal)) {
+      : properties(given), journal(std::make_shared<Journal>(given)), handle(make_handle(given, *journal, *this)) {
     // No own log queue: lines come with the other events.
     rd_kafka_set_log_queue(handle.get(), nullptr);
     main_queue.reset(rd_kafka_queue_get_main(handle.get()));
     event->watch(main_queue.get());
+    // What came into the queue before it was watched gave no signal.
+    event->signal();
   }
-  ~Impl() { Event::unwatch(main_queue.get()); }
+  ~Impl() override { Event::unwatch(main_queue.get()); }
 
   Properties properties;
   std::shared_ptr<Event> event = std::make_shared<Event>();
   std::shared_ptr<Journal> journal;
+  std::optional<Error> failure;  ///< of a partition; thrown by the next throw_failure()
   ClientHandle handle;
   QueueHandle main_queue;
   std::map<std::string, TopicHandle, std::less<>> topics;
@@ -84,6 +89,7 @@ struct Client::Impl {
   }
 
   void serve(rd_kafka_event_t* event);
+  void on_error(rd_kafka_resp_err_t error, const char* reason) noexcept override;
 };
 
 void Client::Impl::serve(rd_kafka_event_t* event) {
@@ -100,6 +106,19 @@ void Client::Impl::serve(rd_kafka_event_t* event) {
   }
   bool says_less = error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !journal->trouble().empty();
   if (!says_less) journal->note_trouble(reason);
+}
+
+void Client::Impl::on_error(rd_kafka_resp_err_t error, const char* reason) noexcept {
+  try {
+    std::string text = journal->redacted(reason);
+    auto error_class = permanent_class(error);
+    if (!error_class) return journal->note_trouble(text);
+    if (error_class == ErrorClass::unknown_topic) text.insert(0, "a Kafka topic or partition does not exist: ");
+    failure.emplace(*error_class, text);
+    event->signal();
+  } catch (const std::bad_alloc&) {
+    // librdkafka tells it again a second later.
+  }
 }
 
 Client::Client(const Properties& properties) : impl_(std::make_unique<Impl>(properties)) {}
@@ -152,6 +171,10 @@ rd_kafka_topic_s* Client::topic(const std::string& name) {
   if (!handle) handle.reset(rd_kafka_topic_new(impl_->handle.get(), name.c_str(), nullptr));
   if (!handle) throw Error(ErrorClass::unknown_topic, "invalid topic name \"" + name + "\"");
   return handle.get();
+}
+
+void Client::throw_failure() {
+  if (auto failure = std::exchange(impl_->failure, std::nullopt)) throw *failure;
 }
 
 void Client::watch(rd_kafka_queue_s* queue) noexcept { impl_->event->watch(queue); }

@@ -99,6 +99,7 @@ class Client {
                  queue) noexcept;  ///< lets the queue wake the event descriptor; call unwatch before the queue goes
   static void unwatch(rd_kafka_queue_s* queue) noexcept;
   std::string redacted(std::string_view text) const;  ///< without the values of secret properties
+  void throw_failure();  ///< what librdkafka told about a partition while its queue was polled
   void note_success() noexcept;
   void note_trouble(const std::string& trouble);
   /// Makes broker threads look again at once whether to fetch. Only librdkafka before 2.2 needs it, elsewhere it does

@@ -103,7 +103,7 @@ void reconcile_sizes(rd_kafka_conf_t* conf, const Properties& properties) {
 
 }  // namespace
 
-ConfHandle make_consumer_conf(const Properties& properties) {
+ConfHandle make_consumer_conf(const Properties& properties, ErrorListener& listener) {
   ConfHandle conf(rd_kafka_conf_new());
   require_mechanism(properties);
   for (const Setting& setting : default_settings) set(conf.get(), setting.name, setting.value);
@@ -115,6 +115,10 @@ ConfHandle make_consumer_conf(const Properties& properties) {
   reconcile_sizes(conf.get(), properties);
   for (const Setting& setting : fixed_settings) set(conf.get(), setting.name, setting.value);
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+  rd_kafka_conf_set_opaque(conf.get(), &listener);
+  rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int error, const char* reason, void* opaque) {
+    static_cast<ErrorListener*>(opaque)->on_error(static_cast<rd_kafka_resp_err_t>(error), reason);
+  });
   return conf;
 }
 

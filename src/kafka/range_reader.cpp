@@ -85,6 +85,7 @@ RangeReader::Impl::~Impl() {
 }
 
 RangeReader::Status RangeReader::Impl::poll(MessageBatch& batch, size_t max_messages, size_t max_bytes) {
+  client_.throw_failure();
   const size_t messages_before = batch.size();
   const size_t bytes_before = batch.bytes();
   auto added = [&] { return batch.size() - messages_before; };

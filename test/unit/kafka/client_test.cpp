@@ -1,0 +1,206 @@
+#include "kafka/client.h"
+
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mock_cluster.h"
+
+namespace kafka_fdw::kafka {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// The Error that the call ends with.
+template <class T>
+Error failure(Client& client, Pending<T> pending) {
+  try {
+    await(client, std::move(pending));
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "no error";
+  return {ErrorClass::other, ""};
+}
+
+/// A port that is bound and does not listen: connecting to it is refused.
+class ClosedPort {
+ public:
+  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    name_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~ClosedPort() { close(socket_); }
+  const std::string& name() const { return name_; }
+
+ private:
+  int socket_;
+  std::string name_;
+};
+
+TEST(Client, ListsOneTopicWithItsPartitions) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 3);
+  Client client(cluster.properties());
+  auto topics = await(client, client.topics("clicks", patience));
+  ASSERT_EQ(topics.size(), 1u);
+  EXPECT_EQ(topics[0].name, "clicks");
+  EXPECT_EQ(topics[0].replication_factor, 1);
+  ASSERT_EQ(topics[0].partitions.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(topics[0].partitions[i].id, i);
+    EXPECT_EQ(topics[0].partitions[i].leader, 1);
+  }
+}
+
+TEST(Client, ListsAllTopics) {
+  MockCluster cluster;
+  cluster.create_topic("a", 1);
+  cluster.create_topic("b", 2);
+  Client client(cluster.properties());
+  std::vector<std::string> names;
+  for (const TopicInfo& topic : await(client, client.topics(std::nullopt, patience))) names.push_back(topic.name);
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("a", "b"));
+}
+
+TEST(Client, APartitionWithoutLeaderIsToldAsSuch) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 2);
+  rd_kafka_mock_partition_set_leader(cluster.get(), "clicks", 1, -1);
+  Client client(cluster.properties());
+  auto topics = await(client, client.topics("clicks", patience));
+  EXPECT_EQ(topics.at(0).partitions.at(0).leader, 1);
+  EXPECT_EQ(topics.at(0).partitions.at(1).leader, -1);
+}
+
+TEST(Client, AnUnknownTopicIsAnErrorThatNamesIt) {
+  MockCluster cluster;
+  rd_kafka_mock_topic_set_error(cluster.get(), "nope", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  Client client(cluster.properties());
+  Error error = failure(client, client.topics("nope", patience));
+  EXPECT_EQ(error.error_class(), ErrorClass::unknown_topic);
+  EXPECT_STREQ(error.sqlstate(), "42704");
+  EXPECT_THAT(error.what(), HasSubstr("\"nope\""));
+}
+
+TEST(Client, ATopicThatMayNotBeSeenIsNotAuthorized) {
+  MockCluster cluster;
+  rd_kafka_mock_topic_set_error(cluster.get(), "secret", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  Client client(cluster.properties());
+  Error error = failure(client, client.topics("secret", patience));
+  EXPECT_STREQ(error.sqlstate(), "42501");
+}
+
+TEST(Client, WatermarksOfAllPartitions) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 3);
+  cluster.produce("clicks", 0, 7);
+  cluster.produce("clicks", 2, 3);
+  Client client(cluster.properties());
+  auto marks = await(client, client.watermarks("clicks", {0, 1, 2}, patience));
+  std::vector<std::pair<int64_t, int64_t>> bounds;
+  for (const Watermarks& mark : marks) bounds.emplace_back(mark.low, mark.high);
+  EXPECT_THAT(bounds, ElementsAre(std::pair(0, 7), std::pair(0, 0), std::pair(0, 3)));
+  EXPECT_TRUE(await(client, client.watermarks("clicks", {}, patience)).empty());
+}
+
+TEST(Client, WatermarksWaitForALeader) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 1);
+  cluster.produce("clicks", 0, 7);
+  cluster.fail_next(MockCluster::list_offsets,
+                    {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                     RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE});
+  Client client(cluster.properties());
+  EXPECT_EQ(await(client, client.watermarks("clicks", {0}, patience)).at(0).high, 7);
+}
+
+TEST(Client, WatermarksOfAPartitionThatDoesNotExist) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 1);
+  Client client(cluster.properties());
+  Error error = failure(client, client.watermarks("clicks", {0, 5}, 5s));
+  EXPECT_EQ(error.error_class(), ErrorClass::unknown_topic) << error.what();
+}
+
+TEST(Client, ADeadBrokerIsNamedWithTheReasonWhenTheTimeIsOver) {
+  ClosedPort port;
+  Client client({{"bootstrap.servers", port.name()}});
+  auto before = std::chrono::steady_clock::now();
+  Error error = failure(client, client.topics("clicks", 300ms));
+  EXPECT_GE(std::chrono::steady_clock::now() - before, 200ms);
+  EXPECT_STREQ(error.sqlstate(), "08006");
+  EXPECT_EQ(std::string(error.what()),
+            "could not reach any Kafka broker at " + port.name() + ": Connect failed: Connection refused");
+  EXPECT_THAT(error.detail(), HasSubstr("\"clicks\""));
+}
+
+TEST(Client, ABrokerThatComesUpWithinTheTimeoutAnswers) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 1);
+  rd_kafka_mock_broker_set_down(cluster.get(), 1);
+  Client client(cluster.properties());
+  auto pending = client.topics("clicks", patience);
+  while (client.last_trouble().empty()) wait_for_event(client);
+  EXPECT_FALSE(pending.ready());
+  rd_kafka_mock_broker_set_up(cluster.get(), 1);
+  EXPECT_EQ(await(client, std::move(pending)).at(0).name, "clicks");
+  EXPECT_EQ(client.last_trouble(), "");
+}
+
+TEST(Client, ASlowBrokerIsATimeout) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 1);
+  Client client(cluster.properties());
+  await(client, client.topics("clicks", patience));
+  rd_kafka_mock_broker_set_rtt(cluster.get(), 1, 5000);
+  Error error = failure(client, client.topics("clicks", 100ms));
+  EXPECT_STREQ(error.sqlstate(), "57014");
+  EXPECT_THAT(error.what(), HasSubstr("within 100 ms"));
+}
+
+TEST(Client, AFailedAuthenticationEndsTheWait) {
+  MockCluster cluster;
+  Properties properties = cluster.properties();
+  properties["security.protocol"] = "sasl_plaintext";
+  properties["sasl.mechanism"] = "PLAIN";
+  properties["sasl.username"] = "app";
+  properties["sasl.password"] = "hunter2";
+  // The mock does not speak SASL: the client gives up authenticating after this time.
+  properties["socket.connection.setup.timeout.ms"] = "1000";
+  Client client(properties);
+  Error error = failure(client, client.topics("clicks", patience));
+  EXPECT_STREQ(error.sqlstate(), "28000") << error.what();
+  EXPECT_THAT(std::string(error.what()) + error.detail() + error.hint(), Not(HasSubstr("hunter2")));
+}
+
+TEST(Client, GoesAwayThoughACallIsUnderWay) {
+  ClosedPort port;
+  auto client = std::make_unique<Client>(Properties{{"bootstrap.servers", port.name()}});
+  auto pending = client->topics("clicks", 500ms);
+  auto queued = client->topics("clicks", 500ms);
+  client.reset();
+  EXPECT_FALSE(queued.ready());
+}
+
+TEST(Client, FindsOffsetsByTime) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 2);
+  cluster.produce("clicks", 0, 5);
+  Client client(cluster.properties());
+  // The mock has no time index: it answers every time with "no such message", so that this is about the end.
+  auto offsets = await(client, client.offsets_for_times("clicks", {{0, 1000}, {1, 2000}}, patience));
+  EXPECT_THAT(offsets, ElementsAre(5, 0));
+}
+
+}  // namespace
+}  // namespace kafka_fdw::kafka

@@ -41,12 +41,8 @@ void define_settings() {
                            &settings.autostart, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("kafka_fdw.max_workers", "Most consumer workers of the server; -1 means no limit.", nullptr,
                           &settings.max_workers, -1, -1, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomBoolVariable("kafka_fdw.notify", "Send NOTIFY kafka_consumed with each commit of a consumer.", nullptr,
-                           &settings.notify, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   define_duration("kafka_fdw.metadata_ttl", "How long watermarks are kept for row estimates.",
                   &settings.metadata_ttl_ms, 5000, 0, PGC_USERSET);
-  DefineCustomBoolVariable("kafka_fdw.fast_apply", "Let consumers write simple tables without the executor.",
-                           "For tests.", &settings.fast_apply, true, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("kafka_fdw");
 }
 

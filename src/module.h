@@ -10,9 +10,7 @@ struct Settings {
   int restart_interval_ms;
   bool autostart;
   int max_workers;  ///< -1: no limit
-  bool notify;
   int metadata_ttl_ms;
-  bool fast_apply;
 };
 
 extern Settings settings;

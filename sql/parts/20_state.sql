@@ -134,6 +134,7 @@ GRANT SELECT ON pipeline_kafka_brokers, pipeline_kafka_consumers, pipeline_kafka
 GRANT SELECT, DELETE ON pipeline_kafka_errors TO PUBLIC;
 
 -- What pg_dump carries. A dangling stream would name another table after a restore, so such consumers stay behind.
+-- pg_dump runs the conditions with an empty search path.
 SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_brokers', '');
 SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_consumers_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_errors_id_seq', '');
@@ -141,15 +142,13 @@ SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_consumers', $$
     WHERE stream IN (SELECT oid FROM pg_catalog.pg_class)
       AND (source IS NULL OR source IN (SELECT oid FROM pg_catalog.pg_class))
       AND owner IN (SELECT rolname FROM pg_catalog.pg_roles)$$);
-SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_offsets', format($$
-    WHERE consumer_id IN (SELECT id FROM %1$s
+SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_offsets', $$
+    WHERE consumer_id IN (SELECT id FROM @extschema@.pipeline_kafka_consumers
                           WHERE stream IN (SELECT oid FROM pg_catalog.pg_class)
                             AND (source IS NULL OR source IN (SELECT oid FROM pg_catalog.pg_class))
-                            AND owner IN (SELECT rolname FROM pg_catalog.pg_roles))$$,
-    'pipeline_kafka_consumers'::regclass));
-SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_errors', format($$
-    WHERE consumer_id IN (SELECT id FROM %1$s
+                            AND owner IN (SELECT rolname FROM pg_catalog.pg_roles))$$);
+SELECT pg_catalog.pg_extension_config_dump('pipeline_kafka_errors', $$
+    WHERE consumer_id IN (SELECT id FROM @extschema@.pipeline_kafka_consumers
                           WHERE stream IN (SELECT oid FROM pg_catalog.pg_class)
                             AND (source IS NULL OR source IN (SELECT oid FROM pg_catalog.pg_class))
-                            AND owner IN (SELECT rolname FROM pg_catalog.pg_roles))$$,
-    'pipeline_kafka_consumers'::regclass));
+                            AND owner IN (SELECT rolname FROM pg_catalog.pg_roles))$$);

@@ -57,11 +57,15 @@ class Postgres:
         name = f"test_{uuid.uuid4().hex[:12]}"
         with self.connect() as session:
             session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.database(name)
+
+    def database(self, name):
+        """One that exists, or will when it is used."""
         return Database(self, name)
 
 
 class Database:
-    """A database made for one test. Sessions opened through it are closed with it."""
+    """A database of one test. Sessions opened through it are closed with it."""
 
     def __init__(self, postgres, name):
         self.pg, self.name = postgres, name
@@ -89,8 +93,11 @@ class Database:
         self.execute("CREATE EXTENSION kafka_fdw")
         self.execute("SELECT kafka_add_broker(%s)", [broker.bootstrap])
 
-    def drop(self):
+    def close_sessions(self):
         for session in self._sessions:
             session.close()
+
+    def drop(self):
+        self.close_sessions()
         with self.pg.connect() as session:
             session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))

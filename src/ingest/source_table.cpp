@@ -10,6 +10,7 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -102,7 +103,11 @@ void replace_columns(pg::Spi& spi, const Consumer& consumer, const std::vector<A
 }
 
 bool sync_columns(pg::Spi& spi, const Consumer& consumer) {
-  if (!consumer.owns_source || pg::call([&] { return get_rel_name(consumer.source); }) == nullptr) return false;
+  if (!consumer.owns_source) return false;
+  // One of the consumer's workers at a time, and before the locks of looking at it: two that both went from those to
+  // ALTER's lock would deadlock.
+  pg::call([&] { LockRelationOid(consumer.source, ShareUpdateExclusiveLock); });
+  if (pg::call([&] { return get_rel_name(consumer.source); }) == nullptr) return false;
   const std::vector<Attribute> old = attributes_of(consumer.source);
   const std::vector<SourceColumn> wanted = source_columns(consumer);
   const auto same = [](const Attribute& a, const SourceColumn& b) { return same_column(a, b.attribute); };

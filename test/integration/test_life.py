@@ -22,6 +22,10 @@ def numbers(database, stream="stream"):
     return [n for (n,) in database.execute(f"SELECT n FROM {stream} ORDER BY n")]
 
 
+def count(database):
+    return database.value("SELECT count(*) FROM stream")
+
+
 def make_stream(database, broker, topic, **arguments):
     """A stream of numbers whose consumer has taken 0 to 9."""
     database.execute("CREATE TABLE stream (n bigint)")
@@ -306,6 +310,26 @@ def test_a_column_added_to_the_stream_is_filled_from_the_next_batch_on(db, broke
     broker.produce(name, '{"n": 3, "m": "third"}')
     consumers.wait_for_end(db, "flood", name)
     assert db.execute("SELECT m FROM flood ORDER BY m NULLS FIRST") == [(None,), ("second",), ("third",)]
+
+
+def test_workers_follow_the_stream_at_the_same_time(pg, db, broker, topic):
+    name = topic(partitions=4)
+    db.execute("CREATE TABLE stream (kafka_partition int, n bigint)")
+    consumers.begin(db, "stream", name, parallelism=4, batch_delay="0")
+    session = db.connect(autocommit=False)
+    with Flow(broker, name, 4) as flow:
+        for number in range(6):
+            before = count(db)
+            wait_for(lambda before=before: count(db) > before, what="more rows")
+            session.execute(f"ALTER TABLE stream ADD more_{number} int, ALTER n TYPE {['int', 'bigint'][number % 2]}")
+            wait_for(lambda: db.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                                      "AND pid = ANY (%s)", [consumers.workers(db)]) == 4, what="waiting workers")
+            session.execute(f"ALTER TABLE stream DROP more_{number}")
+            session.commit()
+    consumers.wait_for_end(db, "stream", name)
+    assert numbers(db) == list(range(flow.sent))
+    log = pg.log.read()
+    assert "error: " not in log and "backoff: " not in log, log
 
 
 def test_a_column_added_in_text_is_the_next_field(db, broker, topic):

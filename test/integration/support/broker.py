@@ -63,15 +63,28 @@ class ExistingBroker:
         producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": uuid.uuid4().hex, **QUIET})
         producer.init_transactions(DELIVERY_SECONDS)
         producer.begin_transaction()
+        written = set()
+
+        def produce(topic, *messages, partition=None):
+            placed = _send(producer, topic, messages, partition)
+            written.update((topic, place) for place, _ in placed)
+            return placed
+
         try:
-            yield lambda topic, *messages, partition=None: _send(producer, topic, messages, partition)
+            yield produce
         except BaseException:
             producer.abort_transaction(DELIVERY_SECONDS)
             raise
+        ends = {place: self._end(*place) for place in written}
         if abort:
             producer.abort_transaction(DELIVERY_SECONDS)
         else:
             producer.commit_transaction(DELIVERY_SECONDS)
+        # The coordinator answers before it has written the markers, and until then the transaction is open to readers.
+        wait_for(lambda: all(self._end(*place) > end for place, end in ends.items()), what="the transaction's markers")
+
+    def _end(self, topic, partition):
+        return self.watermarks(topic, partition, "read_uncommitted")[1]
 
     # --- reading ---
 

@@ -25,12 +25,14 @@ std::string describe(const std::string& topic, int32_t partition) {
   throw Error(error_class, "could not read the metadata of topic \"" + topic + "\": " + rd_kafka_err2str(error));
 }
 
-/// Repeats attempt() until it returns no error. What waiting does not mend is left to `give_up(class, error)`.
+/// Repeats attempt(timeout_ms) until it returns no error. What waiting does not mend is left to `give_up(class,
+/// error)`. A call of librdkafka cannot be interrupted, so the first attempts are short, for the sake of a client that
+/// is to go; they grow, so that a slow broker is given the time it needs.
 template <class Attempt, class GiveUp>
 void insist(Deadline deadline, std::stop_token stop, Attempt attempt, GiveUp give_up) {
   constexpr auto between_attempts = std::chrono::milliseconds(50);
-  while (true) {
-    rd_kafka_resp_err_t error = attempt();
+  for (int patience_ms = 250;; patience_ms = std::min(2 * patience_ms, 60000)) {
+    rd_kafka_resp_err_t error = attempt(std::min(patience_ms, deadline.remaining_ms()));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
     if (auto error_class = permanent_class(error)) give_up(*error_class, error);
     if (stop.stop_requested() || deadline.remaining_ms() <= between_attempts.count()) {
@@ -56,13 +58,13 @@ TopicInfo topic_info(const rd_kafka_metadata_topic& topic) {
 void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline deadline, std::stop_token stop) {
   PartitionList asked(rd_kafka_topic_partition_list_copy(list));
   rd_kafka_topic_partition_t* failed = nullptr;
-  auto attempt = [&]() -> rd_kafka_resp_err_t {
+  auto attempt = [&](int timeout_ms) -> rd_kafka_resp_err_t {
     failed = nullptr;
     for (int i = 0; i < list->cnt; ++i) {
       list->elems[i].offset = asked->elems[i].offset;
       list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(handle, list, deadline.remaining_ms());
+    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(handle, list, timeout_ms);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
     for (int i = 0; i < list->cnt; ++i) {
       if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
@@ -112,9 +114,9 @@ std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std:
     if (!only) throw Error(ErrorClass::unknown_topic, "invalid topic name \"" + *name + "\"");
   }
   Metadata metadata;
-  auto attempt = [&]() -> rd_kafka_resp_err_t {
+  auto attempt = [&](int timeout_ms) -> rd_kafka_resp_err_t {
     const struct rd_kafka_metadata* answer = nullptr;
-    auto error = rd_kafka_metadata(handle, only == nullptr, only.get(), &answer, deadline.remaining_ms());
+    auto error = rd_kafka_metadata(handle, only == nullptr, only.get(), &answer, timeout_ms);
     metadata.reset(answer);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !name) return error;
     if (metadata->topic_cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;

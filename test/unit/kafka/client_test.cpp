@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "mock_cluster.h"
 
 namespace kafka_fdw::kafka {
@@ -27,10 +29,10 @@ Error failure(Client& client, Pending<T> pending) {
   return {ErrorClass::other, ""};
 }
 
-/// A port that is bound and does not listen: connecting to it is refused.
-class ClosedPort {
+/// A port of the loopback interface. Nobody listens to it: connecting is refused.
+class Port {
  public:
-  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  Port() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -39,12 +41,36 @@ class ClosedPort {
     getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
     name_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
   }
-  ~ClosedPort() { close(socket_); }
+  ~Port() { close(socket_); }
+  int socket_descriptor() const { return socket_; }
   const std::string& name() const { return name_; }
 
  private:
   int socket_;
   std::string name_;
+};
+
+/// Takes connections, waits for the first bytes and closes.
+class HangingUpServer {
+ public:
+  HangingUpServer() {
+    EXPECT_EQ(listen(port_.socket_descriptor(), 10), 0);
+    thread_ = std::thread([socket = port_.socket_descriptor()] {
+      char bytes[100];
+      for (int peer; (peer = accept(socket, nullptr, nullptr)) >= 0; close(peer)) {
+        [[maybe_unused]] auto count = read(peer, bytes, sizeof(bytes));
+      }
+    });
+  }
+  ~HangingUpServer() {
+    shutdown(port_.socket_descriptor(), SHUT_RDWR);
+    thread_.join();
+  }
+  const std::string& name() const { return port_.name(); }
+
+ private:
+  Port port_;
+  std::thread thread_;
 };
 
 TEST(Client, ListsOneTopicWithItsPartitions) {
@@ -133,7 +159,7 @@ TEST(Client, WatermarksOfAPartitionThatDoesNotExist) {
 }
 
 TEST(Client, ADeadBrokerIsNamedWithTheReasonWhenTheTimeIsOver) {
-  ClosedPort port;
+  Port port;
   Client client({{"bootstrap.servers", port.name()}});
   auto before = std::chrono::steady_clock::now();
   Error error = failure(client, client.topics("clicks", 300ms));
@@ -168,23 +194,26 @@ TEST(Client, ASlowBrokerIsATimeout) {
   EXPECT_THAT(error.what(), HasSubstr("within 100 ms"));
 }
 
-TEST(Client, AFailedAuthenticationEndsTheWait) {
-  MockCluster cluster;
-  Properties properties = cluster.properties();
-  properties["security.protocol"] = "sasl_plaintext";
-  properties["sasl.mechanism"] = "PLAIN";
-  properties["sasl.username"] = "app";
-  properties["sasl.password"] = "hunter2";
-  // The mock does not speak SASL: the client gives up authenticating after this time.
-  properties["socket.connection.setup.timeout.ms"] = "1000";
-  Client client(properties);
+TEST(Client, AFailedAuthenticationIsToldAtOnce) {
+  HangingUpServer server;
+  Client client({{"bootstrap.servers", server.name()},
+                 {"security.protocol", "sasl_plaintext"},
+                 {"sasl.mechanism", "PLAIN"},
+                 {"sasl.username", "app"},
+                 {"sasl.password", "hunter2"},
+                 // The protocol of 0.9: the first that is sent is the password.
+                 {"api.version.request", "false"},
+                 {"broker.version.fallback", "0.9.0"}});
+  auto before = std::chrono::steady_clock::now();
   Error error = failure(client, client.topics("clicks", patience));
   EXPECT_STREQ(error.sqlstate(), "28000") << error.what();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, patience / 2);
+  EXPECT_THAT(error.hint(), HasSubstr("sasl.password"));
   EXPECT_THAT(std::string(error.what()) + error.detail() + error.hint(), Not(HasSubstr("hunter2")));
 }
 
 TEST(Client, GoesAwayThoughACallIsUnderWay) {
-  ClosedPort port;
+  Port port;
   auto client = std::make_unique<Client>(Properties{{"bootstrap.servers", port.name()}});
   auto pending = client->topics("clicks", 500ms);
   auto queued = client->topics("clicks", 500ms);

@@ -102,7 +102,7 @@ def test_every_message_takes_effect_once_whatever_is_killed_or_restarted(own_db,
             print(f"{name} after {due} messages")
             # Sent while the fault is there, so that the workers have something to do before, in and behind it.
             sending = background.submit(own_broker.produce, topic, *list(events(chance, sent, chunk)), settings=PRODUCER)
-            getattr(faults, name)()
+            faults.inflict(name)
             sending.result()
             sent += chunk
     assert sent == MESSAGES

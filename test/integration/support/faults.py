@@ -1,4 +1,4 @@
-"""Faults that a test inflicts on the servers of one database. Each returns once the server at fault is up again."""
+"""Faults that a test inflicts on the servers of one database. Each returns once both servers answer again."""
 
 import random
 
@@ -11,6 +11,12 @@ from .waiting import wait_for
 class Faults:
     def __init__(self, database, broker, chance: random.Random):
         self._database, self._broker, self._chance = database, broker, chance
+
+    def inflict(self, name):
+        """Calls the method of that name."""
+        getattr(self, name)()
+        # The first statement of a session tells it that its server was restarted.
+        wait_for(lambda: self._database.value("SELECT true"), what="PostgreSQL", ignore=psycopg.OperationalError)
 
     def kill_worker(self):
         """SIGKILL of a worker: the postmaster ends all other processes and recovers."""

@@ -37,7 +37,7 @@ class MessageSource {
 class BoundBatch {
  public:
   virtual ~BoundBatch() = default;
-  /// A source over the batch, or null: the table's topic is not bound.
+  /// For a scan that begins: a source over the batch, or null: the table's topic is not bound.
   virtual std::unique_ptr<MessageSource> source_for(const Table& table) = 0;
   /// How many rows the planner should expect of the table, or -1: the table's topic is not bound.
   virtual double expected_rows(const Table& table) const = 0;

@@ -32,12 +32,20 @@ pg::RowShape needed_shape(const ForeignScanState* node, const Table& table) {
   return shape;
 }
 
+/// Whose context names the statement: rows that are looked at again after a lock belong to the statement that met them.
+MemoryContext statement_of(const ForeignScanState* node) {
+  const EState* state = node->ss.ps.state;
+  if (state->es_epq_active != nullptr) state = state->es_epq_active->parentestate;
+  return state->es_query_cxt;
+}
+
 Scan& scan_of(ForeignScanState* node) { return *static_cast<Scan*>(node->fdw_state); }
 
 }  // namespace
 
 Scan::Scan(ForeignScanState* node)
     : node_(node),
+      user_(pg::scan_user(node)),
       table_(load_table(node->ss.ss_currentRelation)),
       condition_(condition_from_list(plan_item(node, plan_condition))),
       builder_(needed_shape(node, table_), RelationGetDescr(node->ss.ss_currentRelation),
@@ -46,6 +54,10 @@ Scan::Scan(ForeignScanState* node)
   for (int i = 0; i < list_length(expressions); ++i)
     types_.push_back(exprType(static_cast<const Node*>(list_nth(expressions, i))));
   expressions_ = pg::call([&] { return ExecInitExprList(expressions, &node_->ss.ps); });
+  // Now, not at the first fetch: the executor may find that it need not fetch at all, and that has looked at the batch
+  // too.
+  if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_);
+  if (builder_.keeps_errors()) pg::stay_out_of_parallel_mode(node->ss.ps.state);
 }
 
 void Scan::next(TupleTableSlot* slot) {
@@ -84,13 +96,11 @@ Selection Scan::evaluate() {
 kafka::OffsetSet Scan::wanted(const Selection& selection) {
   // A consumer's batch begins where the consumer stands, whatever the table's start.
   if (kafka_ == nullptr || selection.unbounded.empty()) return selection.all();
-  return selection.bounded | (selection.unbounded & kafka_->default_range());
+  return selection.bounded | (selection.unbounded & kafka_->default_range(selection.unbounded));
 }
 
 void Scan::make_source() {
-  if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_);
-  if (source_ != nullptr) return;
-  auto source = std::make_unique<KafkaSource>(table_, pg::scan_user(node_), node_->ss.ps.state->es_query_cxt);
+  auto source = std::make_unique<KafkaSource>(table_, user_, statement_of(node_));
   kafka_ = source.get();
   source_ = std::move(source);
 }

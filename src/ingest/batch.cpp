@@ -1,5 +1,7 @@
 #include "ingest/batch.h"
 
+#include "ingest/fail.h"
+
 #include <algorithm>
 #include <map>
 
@@ -7,11 +9,13 @@ namespace kafka_fdw::ingest {
 
 namespace {
 
-/// The messages of one topic in the batch. Holds no reference to the binding, which an error may end first.
+using Messages = std::optional<std::span<const kafka::Message>>;
+
+/// The messages of one topic in the batch. Holds no reference to the binding, which an error or a cursor may outlive.
 class BatchSource : public fdw::MessageSource {
  public:
-  BatchSource(std::span<const kafka::Message> messages, int32_t topic, bool tombstones)
-      : messages_(messages), topic_(topic), tombstones_(tombstones) {}
+  BatchSource(std::shared_ptr<const Messages> messages, int32_t topic, bool tombstones)
+      : messages_(std::move(messages)), topic_(topic), tombstones_(tombstones) {}
 
   void open(const kafka::OffsetSet& wanted) override {
     place_ = 0;
@@ -22,8 +26,12 @@ class BatchSource : public fdw::MessageSource {
   }
 
   const kafka::Message* next() override {
-    while (place_ < messages_.size()) {
-      const kafka::Message& message = messages_[place_++];
+    if (!*messages_)
+      fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the consumer's batch is over",
+           "A cursor that reads a topic of a consumer ends with the consumer's statement.");
+    const std::span<const kafka::Message> messages = **messages_;
+    while (place_ < messages.size()) {
+      const kafka::Message& message = messages[place_++];
       if (message.topic != topic_ || (!message.value && !tombstones_) || !selects(message)) continue;
       ++counters_.messages;
       counters_.bytes += static_cast<int64_t>(message.bytes());
@@ -47,7 +55,7 @@ class BatchSource : public fdw::MessageSource {
     return std::ranges::any_of(found->second, holds);
   }
 
-  std::span<const kafka::Message> messages_;
+  std::shared_ptr<const Messages> messages_;
   int32_t topic_;
   bool tombstones_;
   size_t place_ = 0;
@@ -69,13 +77,16 @@ bool can_show_tombstones(const fdw::Table& table) {
 BatchBinding::BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages)
     : consumer_(consumer),
       server_(server),
-      messages_(messages),
+      messages_(std::make_shared<Messages>(messages)),
       topics_(consumer.topics.size()),
       outer_(fdw::bound_batch()) {
   fdw::set_bound_batch(this);
 }
 
-BatchBinding::~BatchBinding() { fdw::set_bound_batch(outer_); }
+BatchBinding::~BatchBinding() {
+  messages_->reset();
+  fdw::set_bound_batch(outer_);
+}
 
 int32_t BatchBinding::topic_of(const fdw::Table& table) const {
   if (table.server != server_) return -1;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,7 +34,8 @@ class BatchBinding : public fdw::BoundBatch {
 
   const Consumer& consumer_;
   Oid server_;
-  std::span<const kafka::Message> messages_;
+  /// Shared with the sources, which a cursor may keep longer than the binding: emptied by its end.
+  std::shared_ptr<std::optional<std::span<const kafka::Message>>> messages_;
   std::vector<TopicState> topics_;
   fdw::BoundBatch* outer_;
 };

@@ -37,7 +37,6 @@ FailureClass classify(int sqlstate) {
     case ERRCODE_T_R_DEADLOCK_DETECTED:
     case ERRCODE_LOCK_NOT_AVAILABLE:
     case ERRCODE_QUERY_CANCELED:
-    case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
     case ERRCODE_READ_ONLY_SQL_TRANSACTION:
     case ERRCODE_ADMIN_SHUTDOWN:
     case ERRCODE_CRASH_SHUTDOWN:
@@ -53,7 +52,10 @@ FailureClass classify(int sqlstate) {
   const int category = ERRCODE_TO_CATEGORY(sqlstate);
   if (category == ERRCODE_CONNECTION_EXCEPTION || category == ERRCODE_INSUFFICIENT_RESOURCES)
     return FailureClass::transient;
-  if (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+  // A limit that a batch exceeds, its halves may not; one that a message exceeds (an index row too large) is that
+  // message's fault.
+  if (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+      category == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
     return FailureClass::bad_message;
   return FailureClass::bad_consumer;
 }

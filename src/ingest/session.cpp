@@ -12,15 +12,20 @@
 #include "pg/wait.h"
 
 extern "C" {
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/syscache.h"
 }
 
 namespace kafka_fdw::ingest {
 
 namespace {
 
+using std::chrono::ceil;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -44,16 +49,30 @@ Offsets next_offsets(std::span<const kafka::Message> messages) {
 uint64_t catalog_changes() noexcept { return changes; }
 
 void watch_catalog() {
-  pg::call([] { CacheRegisterRelcacheCallback([](Datum, Oid) { ++changes; }, 0); });
+  pg::call([] {
+    CacheRegisterRelcacheCallback([](Datum, Oid) { ++changes; }, 0);
+    for (const int cache : {FOREIGNSERVEROID, USERMAPPINGOID, NAMESPACEOID, PROCOID, TYPEOID, AUTHOID, AUTHMEMROLEMEM})
+      CacheRegisterSyscacheCallback(
+          cache, [](Datum, int, uint32) { ++changes; }, 0);
+  });
+}
+
+void take_in_settings() {
+  if (!ConfigReloadPending) return;
+  ConfigReloadPending = false;
+  pg::call([] { ProcessConfigFile(PGC_SIGHUP); });
 }
 
 bool is_current(const Consumer& consumer) {
+  take_in_settings();
   Transaction transaction;
   if (!try_lock_surroundings()) throw Surrounded{};
   bool current = false;
   if (find_extension().oid != InvalidOid) {
     pg::Spi spi;
-    current = run_as_owner(spi, "SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1 AND epoch = $2 AND enabled",
+    current = run_as_owner(spi,
+                           "SELECT FROM $S.pipeline_kafka_consumers "
+                           "WHERE id = $1 AND epoch = $2 AND enabled AND owner = session_user",
                            {pg::Param::int8(consumer.id), pg::Param::int8(consumer.epoch)})
                   .processed() == 1;
   }
@@ -73,6 +92,7 @@ Session::~Session() { active = nullptr; }
 
 void Session::abandon_client() noexcept {
   if (active == nullptr) return;
+  active->batch_.clear();  // messages must not outlive their handle
   active->reader_.reset();
   active->lease_.reset();
 }
@@ -82,16 +102,19 @@ void Session::run() {
   next_tick_ = Clock::now() + tick_interval;
   next_partition_check_ = Clock::now() + partition_check_interval;
   for (;;) {
-    if (fill()) {
-      if (!follow_catalog() || !take_batch()) return;
-    } else {
+    if (!fill()) {
       wait_for_messages();
+    } else if (const auto rest = rest_of_delay(); rest.count() > 0) {
+      pg::wait_latch(rest);
+    } else if (!follow_catalog() || !take_batch()) {
+      return;
     }
     if (Clock::now() >= next_tick_ && !tick()) return;
   }
 }
 
-/// Reads the catalog, leases a client, and starts a reader at the stored offsets. False: the consumer must be loaded anew.
+/// Reads the catalog, leases a client, and starts a reader at the stored offsets. False: the consumer must be loaded
+/// anew.
 bool Session::connect() {
   status_.set(WorkerState::connecting);
   catalog_seen_ = catalog_changes();
@@ -101,9 +124,10 @@ bool Session::connect() {
     bool changed = false;
     {
       pg::Spi spi;
-      changed = consumer_.owns_source && sync_source(spi, consumer_);
+      changed = !consumer_.statement && sync_source(spi, consumer_);
       server_ = server_of(consumer_);
       connection = load_connection(consumer_, pg::call([] { return GetUserId(); }));
+      connection_key_ = connection.pool_key;
       stored_ = load_offsets(spi, consumer_);
     }
     transaction.commit();
@@ -165,7 +189,8 @@ bool Session::follow_catalog() {
     catalog_seen_ = catalog_changes();
     step_.emplace(consumer_, server_);
     pg::Spi spi;
-    if (consumer_.owns_source) same = !sync_source(spi, consumer_);
+    same = (consumer_.statement || !sync_source(spi, consumer_)) &&
+           load_connection(consumer_, pg::call([] { return GetUserId(); })).pool_key == connection_key_;
   }
   transaction.commit();
   return same;
@@ -211,6 +236,11 @@ bool Session::take_halves(std::span<const kafka::Message> messages, const Offset
 bool Session::commit(const Portion& portion) {
   Transaction transaction;
   if (!try_lock_surroundings()) throw Surrounded{};
+  // The statement means what it meant to the one who began; what it sets itself is gone with each batch.
+  pg::call([&] {
+    (void)set_config_option("search_path", consumer_.search_path.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+                            true, 0, false);
+  });
   pg::call([&] { pgstat_report_activity(STATE_RUNNING, activity_.c_str()); });
   bool taken = false;
   {
@@ -233,12 +263,20 @@ void Session::note_ends() {
   }
 }
 
-/// Nothing is there. Under load a commit is followed by batch_delay, so that batches grow instead of their number.
+/// How long a batch that is not full is kept open, so that batches grow instead of their number; never beyond the next
+/// tick.
+std::chrono::milliseconds Session::rest_of_delay() const {
+  if (batch_.size() >= static_cast<size_t>(consumer_.batch_size) ||
+      batch_.bytes() >= static_cast<size_t>(consumer_.batch_bytes))
+    return milliseconds(0);
+  const Clock::time_point now = Clock::now();
+  if (now - last_commit_ >= consumer_.batch_delay) return milliseconds(0);
+  return std::min(ceil<milliseconds>(last_commit_ + consumer_.batch_delay - now), ceil<milliseconds>(next_tick_ - now));
+}
+
 void Session::wait_for_messages() {
   const auto until_tick = duration_cast<milliseconds>(next_tick_ - Clock::now());
   if (until_tick.count() > 0) pg::wait_readable(lease_->client().event_descriptor(), until_tick);
-  const auto pause = duration_cast<milliseconds>(last_commit_ + consumer_.batch_delay - Clock::now());
-  if (pause.count() > 0) pg::wait_latch(pause);
 }
 
 /// Once a second. False: begin anew with the consumer as it is now.

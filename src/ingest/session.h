@@ -47,6 +47,7 @@ class Session {
   bool take_halves(std::span<const kafka::Message> messages, const Offsets& next);
   bool commit(const Portion& portion);
   void note_ends();
+  std::chrono::milliseconds rest_of_delay() const;
   void wait_for_messages();
   bool tick();
   void probe(bool ends, bool partitions);
@@ -57,6 +58,7 @@ class Session {
   Status& status_;
   std::string activity_;  ///< as pg_stat_activity shows it
   Oid server_ = InvalidOid;
+  std::string connection_key_;
   std::optional<Step> step_;
   std::optional<kafka::Lease> lease_;
   std::optional<kafka::RangeReader> reader_;
@@ -76,7 +78,11 @@ class Session {
   std::optional<kafka::Pending<std::vector<kafka::TopicInfo>>> topic_probe_;
 };
 
-/// Throws Surrounded; else whether the consumer is as it was loaded, and runs. A transaction of its own.
+/// Reads the configuration again if the server was told to.
+void take_in_settings();
+
+/// Throws Surrounded; else whether the consumer is as it was loaded, runs, and belongs to this process's role still.
+/// A transaction of its own.
 bool is_current(const Consumer& consumer);
 
 /// Counts changes of the catalog that reached this process.

@@ -95,8 +95,10 @@ Step::Tallies Step::apply(pg::Spi& spi, const Portion& portion) {
 bool Step::holds_fence(bool fence_held) {
   if (!fence_held && !try_lock_consumer_shared(consumer_.id)) return false;
   if (!fence_)
-    fence_ = owner_plan("SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1 AND epoch = $2 AND (enabled OR $3)",
-                        {INT8OID, INT8OID, BOOLOID});
+    fence_ = owner_plan(
+        "SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1 AND epoch = $2 "
+        "AND (enabled AND owner = session_user OR $3)",
+        {INT8OID, INT8OID, BOOLOID});
   return fence_
              .execute({pg::Param::int8(consumer_.id), pg::Param::int8(consumer_.epoch), pg::Param::boolean(fence_held)})
              .processed() == 1;

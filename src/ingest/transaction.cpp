@@ -11,9 +11,12 @@ namespace kafka_fdw::ingest {
 
 Transaction::Transaction() {
   pg::call([] {
+    SetCurrentStatementStartTimestamp();  // what now() gives
     StartTransactionCommand();
+    // The fence needs a fresh snapshot, whatever a statement has set for the session.
+    XactIsoLevel = XACT_READ_COMMITTED;
+    XactReadOnly = false;
     PushActiveSnapshot(GetTransactionSnapshot());
-    SetCurrentStatementStartTimestamp();
   });
 }
 
@@ -27,8 +30,11 @@ void Transaction::commit() {
   open_ = false;
 }
 
-Transaction::~Transaction() {
+Transaction::~Transaction() { roll_back(); }
+
+void Transaction::roll_back() {
   if (!open_) return;
+  open_ = false;
   // What goes wrong while rolling back is PostgreSQL's to escalate.
   AbortCurrentTransaction();
   MemoryContextSwitchTo(TopMemoryContext);

@@ -9,6 +9,10 @@
 #include "module.h"
 #include "pg/wait.h"
 
+extern "C" {
+#include "miscadmin.h"
+}
+
 namespace kafka_fdw::ingest {
 
 namespace {
@@ -48,6 +52,18 @@ class Worker {
   milliseconds backoff_ = shortest_backoff;
 };
 
+/// Owners are kept by name: after ALTER ROLE … RENAME the name may be another role's, whose statement must not run with
+/// these rights.
+bool is_own(const Consumer& consumer) {
+  const char* role = pg::call([] { return GetUserNameFromId(GetSessionUserId(), true); });
+  if (role != nullptr && consumer.owner == role) return true;
+  const auto id = static_cast<long long>(consumer.id);
+  pg::call([&] {
+    ereport(LOG, (errmsg("consumer %lld does not belong to role \"%s\" any more", id, role == nullptr ? "" : role)));
+  });
+  return false;
+}
+
 std::optional<Consumer> Worker::load() const {
   Transaction transaction;
   if (!try_lock_surroundings()) throw Surrounded{};
@@ -55,6 +71,7 @@ std::optional<Consumer> Worker::load() const {
   if (find_extension().oid != InvalidOid) {
     pg::Spi spi;
     consumer = load_consumer(spi, id_);
+    if (consumer && !is_own(*consumer)) consumer.reset();
   }
   transaction.commit();
   return consumer;
@@ -98,7 +115,9 @@ int Worker::run() {
       full.sqlstate = "53000";
       status_.set(WorkerState::waiting, &full);
       pg::wait_latch(look_interval);
-      if (!has_work(load())) return 0;
+      take_in_settings();
+      consumer = load();
+      if (!has_work(consumer)) break;
     }
     for (;;) {
       while (has_work(consumer)) {
@@ -128,7 +147,7 @@ void Worker::serve(const Consumer& consumer) {
     return;
   } catch (const pg::Error&) {
     failure = failure_of_current_exception();
-  } catch (const kafka::Error&) {
+  } catch (const std::exception&) {
     failure = failure_of_current_exception();
   }
   if (session.made_progress()) backoff_ = shortest_backoff;
@@ -173,7 +192,12 @@ void Worker::stop_consumer(const Consumer& consumer, const Failure& failure) {
                         {pg::Param::int8(id_), pg::Param::int8(consumer.epoch)})
                    .processed() == 1;
   }
-  if (done) transaction.commit();
+  if (done) {
+    transaction.commit();
+  } else {
+    transaction.roll_back();
+    wait_for_fence(consumer);
+  }
 }
 
 /// Waits, unless the consumer changes meanwhile; without end where only a change of the catalog can help.

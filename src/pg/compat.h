@@ -12,7 +12,9 @@ extern "C" {
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
 #include "postmaster/bgworker.h"
@@ -102,6 +104,15 @@ inline Oid scan_user(ForeignScanState* node) {
   const Oid user = exec_rt_fetch(plan->scan.scanrelid, node->ss.ps.state)->checkAsUser;
 #endif
   return OidIsValid(user) ? user : GetUserId();
+}
+
+/// Before 17 a subtransaction is refused while the leader is in parallel mode. Gather nodes then run in the leader alone.
+inline void stay_out_of_parallel_mode(EState* estate) {
+#if PG_VERSION_NUM < 170000
+  if (estate->es_plannedstmt != nullptr) estate->es_plannedstmt->parallelModeNeeded = false;
+#else
+  (void)estate;
+#endif
 }
 
 }  // namespace kafka_fdw::pg

@@ -1,5 +1,6 @@
 #include "pg/datum.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "pg/compat.h"
@@ -8,6 +9,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/jsonb.h"
@@ -31,10 +33,12 @@ Datum text_datum(std::string_view text) {
   return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
 }
 
-/// Whether the bytes can be stored in this database as UTF-8 text.
+/// Whether the bytes are text in this database's encoding: ASCII always, and UTF-8 where that is the encoding.
 bool storable(std::string_view bytes) {
-  return GetDatabaseEncoding() == PG_UTF8 && memchr(bytes.data(), '\0', bytes.size()) == nullptr &&
-         pg_verify_mbstr(PG_UTF8, bytes.data(), static_cast<int>(bytes.size()), true);
+  const int length = static_cast<int>(bytes.size());
+  if (memchr(bytes.data(), '\0', bytes.size()) != nullptr) return false;
+  if (GetDatabaseEncoding() == PG_UTF8) return pg_verify_mbstr(PG_UTF8, bytes.data(), length, true);
+  return std::ranges::none_of(bytes, [](char byte) { return IS_HIGHBIT_SET(byte); });
 }
 
 char* hex(std::string_view bytes) {
@@ -61,24 +65,15 @@ JsonbValue json_value(const std::optional<std::string_view>& bytes) {
   return value;
 }
 
-/// Whether an earlier header has the name of that one.
-bool is_repeat(const std::vector<kafka::Header>& headers, size_t index) {
-  for (size_t i = 0; i < index; ++i)
-    if (headers[i].name == headers[index].name) return true;
-  return false;
-}
-
-void push_values_of(JsonbParseState** state, const std::vector<kafka::Header>& headers, size_t first) {
-  size_t count = 0;
-  for (size_t i = first; i < headers.size(); ++i) count += headers[i].name == headers[first].name ? 1 : 0;
-  if (count == 1) {
+/// The values of the headers from `first` to before `end`, which share a name.
+void push_values(JsonbParseState** state, const std::vector<kafka::Header>& headers, size_t first, size_t end) {
+  if (end - first == 1) {
     JsonbValue value = json_value(headers[first].value);
     pushJsonbValue(state, WJB_VALUE, &value);
     return;
   }
   pushJsonbValue(state, WJB_BEGIN_ARRAY, nullptr);
-  for (size_t i = first; i < headers.size(); ++i) {
-    if (headers[i].name != headers[first].name) continue;
+  for (size_t i = first; i < end; ++i) {
     JsonbValue value = json_value(headers[i].value);
     pushJsonbValue(state, WJB_ELEM, &value);
   }
@@ -91,6 +86,7 @@ TypeInput look_up_input(Oid type, int32 typmod, MemoryContext context) {
   TypeInput input;
   input.type = type;
   input.typmod = typmod;
+  input.domain = get_typtype(type) == TYPTYPE_DOMAIN;
   Oid function = InvalidOid;
   getTypeInputInfo(type, &function, &input.io_parameter);
   fmgr_info_cxt(function, &input.function, context);
@@ -114,6 +110,10 @@ std::string_view to_server_encoding(std::string_view bytes, int encoding) {
 
 Datum datum_of_input(TypeInput& input, std::string_view text) {
   return InputFunctionCall(&input.function, c_string(text), input.io_parameter, input.typmod);
+}
+
+void check_null(TypeInput& input) {
+  if (input.domain) (void)InputFunctionCall(&input.function, nullptr, input.io_parameter, input.typmod);
 }
 
 bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message) {
@@ -187,11 +187,12 @@ Datum datum_of_timestamp(Oid type, int64_t timestamp_ms) {
 Datum datum_of_headers(const std::vector<kafka::Header>& headers) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
-  for (size_t i = 0; i < headers.size(); ++i) {
-    if (is_repeat(headers, i)) continue;
-    JsonbValue name = json_string(printable(headers[i].name));
+  for (size_t first = 0, end = 0; first < headers.size(); first = end) {
+    while (end < headers.size() && headers[end].name == headers[first].name) ++end;
+    JsonbValue name = json_string(printable(headers[first].name));
     pushJsonbValue(&state, WJB_KEY, &name);
-    push_values_of(&state, headers, i);
+    push_values(&state, headers, first, end);
+    CHECK_FOR_INTERRUPTS();
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }

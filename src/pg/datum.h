@@ -20,6 +20,7 @@ struct TypeInput {
   Oid type = InvalidOid;
   int32 typmod = -1;
   Oid io_parameter = InvalidOid;
+  bool domain = false;
   FmgrInfo function{};
 };
 
@@ -31,6 +32,9 @@ std::string_view to_server_encoding(std::string_view bytes, int encoding);
 
 /// The text, in the server's encoding, through the type's input function.
 Datum datum_of_input(TypeInput& input, std::string_view text);
+
+/// Raises where the type is a domain that takes no NULL.
+void check_null(TypeInput& input);
 
 /// As datum_of_input, but on 16 and later bad input gives false and a message instead of an error.
 bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message);
@@ -44,10 +48,11 @@ Datum datum_of_bytes(TypeInput& input, std::string_view bytes, int encoding);
 /// Milliseconds since 1970 as timestamptz, timestamp (UTC) or bigint (ms).
 Datum datum_of_timestamp(Oid type, int64_t timestamp_ms);
 
-/// A jsonb object; a name that repeats gives an array, a value that is not UTF-8 its \x hex, an absent one null.
+/// A jsonb object of headers that are sorted by name; a name that repeats gives an array, a value that is not UTF-8 its
+/// \x hex, an absent one null.
 Datum datum_of_headers(const std::vector<kafka::Header>& headers);
 
-/// As text: the bytes themselves where they are valid in the server's encoding (taken as UTF-8), else their \x hex.
+/// As text: the bytes themselves where they are ASCII, or UTF-8 in a database of that encoding, else their \x hex.
 char* printable(std::string_view bytes);
 
 /// As printable, cut at 100 characters with dots: for messages.

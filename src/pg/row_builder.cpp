@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kafka/error.h"
 #include "pg/compat.h"
 
 extern "C" {
@@ -138,7 +139,7 @@ void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute
   } else if (role == ColumnRole::junk_error) {
     junk_error_attribute_ = index;
   } else {
-    headers_needed_ |= role == ColumnRole::headers;
+    if (role == ColumnRole::headers) headers_attribute_ = index;
     cells_.push_back(
         {index, role, field, call([&] { return look_up_input(attribute->atttypid, attribute->atttypmod, context); })});
   }
@@ -151,7 +152,7 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
   first_error_ = nullptr;
   ErrorContext context([&, this] { describe_place(topic, message); });
   try {
-    if (headers_needed_) headers_ = kafka::headers(message);
+    if (headers_attribute_ >= 0) read_headers(message);
     if (decoder_ != nullptr && message.value) decode(message);
     fill(message, values, nulls);
   } catch (const Error& error) {
@@ -170,6 +171,23 @@ void RowBuilder::describe_place(std::string_view topic, const kafka::Message& me
   else
     errcontext("topic \"%.*s\", partition %d, offset %lld, column \"%s\"", length, topic.data(), message.partition,
                offset, NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname));
+}
+
+/// Into headers_, sorted by name; absent where they cannot be parsed and errors are kept.
+void RowBuilder::read_headers(const kafka::Message& message) {
+  current_attribute_ = headers_attribute_;
+  headers_.reset();
+  try {
+    headers_ = kafka::headers(message);
+    std::ranges::stable_sort(*headers_, {}, &kafka::Header::name);
+  } catch (const kafka::Error& error) {
+    const char* reason = error.what();
+    if (soft())
+      keep_error(reason);
+    else
+      call([&] { ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg_internal("%s", reason))); });
+  }
+  current_attribute_ = -1;
 }
 
 /// The message's value in the server's encoding. Throws pg::Error, or decode::Error where errors are kept and need no
@@ -218,6 +236,8 @@ bool RowBuilder::absent(const Cell& cell, const kafka::Message& message) const n
       return !message.key;
     case ColumnRole::timestamp:
       return message.timestamp_ms < 0;
+    case ColumnRole::headers:
+      return !headers_;
     default:
       return false;
   }
@@ -233,19 +253,17 @@ bool RowBuilder::certain(const Cell& cell) const noexcept {
       return cell.input.type == INT8OID;
     case ColumnRole::field: {
       const Value& value = row_[static_cast<size_t>(cell.field)];
-      if (value.kind == Value::Kind::input) return false;
-      // A JSON string is UTF-8, for which another server encoding may have no characters.
-      return value.kind != Value::Kind::text || !converts_fields();
+      if (value.kind == Value::Kind::input || value.kind <= Value::Kind::null) return false;
+      return value.kind != Value::Kind::text || !checks_fields();
     }
     default:
       return true;
   }
 }
 
-/// Whether decoded text is UTF-8 and the server's encoding another.
-bool RowBuilder::converts_fields() const noexcept {
-  return shape_.format.kind == decode::Format::Kind::json && GetDatabaseEncoding() != PG_UTF8;
-}
+/// Whether decoded text may be none in the server's encoding: a JSON string is UTF-8, and an escape of COPY's text
+/// format can make any byte. Where the server's encoding is UTF-8 the decoders have seen to it.
+bool RowBuilder::checks_fields() const noexcept { return GetDatabaseEncoding() != PG_UTF8; }
 
 void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls) {
   for (size_t i = 0; i < cells_.size(); ++i) {
@@ -253,9 +271,14 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
     call([&] {
       for (; i < cells_.size(); ++i) {
         Cell& cell = cells_[i];
-        if (absent(cell, message)) continue;
+        const bool null = absent(cell, message);
+        if (null && !cell.input.domain) continue;
         if (soft() && !certain(cell)) return;
         current_attribute_ = cell.attribute;
+        if (null) {
+          check_null(cell.input);
+          continue;
+        }
         values[cell.attribute] = convert(cell, message);
         nulls[cell.attribute] = false;
       }
@@ -266,12 +289,17 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
   current_attribute_ = -1;
 }
 
+int RowBuilder::field_encoding() const noexcept {
+  return shape_.format.kind == decode::Format::Kind::json ? static_cast<int>(PG_UTF8) : GetDatabaseEncoding();
+}
+
 /// A leaf: inside a guard.
 Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
   switch (cell.role) {
     case ColumnRole::field: {
       Value value = row_[static_cast<size_t>(cell.field)];
-      if (converts_fields() && value.kind >= Value::Kind::text) value.text = to_server_encoding(value.text, PG_UTF8);
+      if (checks_fields() && value.kind >= Value::Kind::text)
+        value.text = to_server_encoding(value.text, field_encoding());
       return datum_of_value(cell.input, value);
     }
     case ColumnRole::partition:
@@ -283,7 +311,7 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
     case ColumnRole::key:
       return datum_of_bytes(cell.input, *message.key, shape_.encoding);
     case ColumnRole::headers:
-      return datum_of_headers(headers_);
+      return datum_of_headers(*headers_);
     case ColumnRole::payload:
       return datum_of_bytes(cell.input, *message.value, shape_.encoding);
     case ColumnRole::tombstone:
@@ -298,7 +326,8 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
 
 void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null) {
   current_attribute_ = cell.attribute;
-  if (has_soft_input_errors && cell.role == ColumnRole::field && !converts_fields()) {
+  if (has_soft_input_errors && cell.field >= 0 && !cell.input.domain && !checks_fields() &&
+      cell.input.type < FirstNormalObjectId) {
     char* error = nullptr;
     const std::string_view text = row_[static_cast<size_t>(cell.field)].text;
     if (call([&] { return datum_of_input_softly(cell.input, text, value, &error); }))
@@ -307,12 +336,18 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
       keep_error(error);
     return;
   }
-  const auto converted = [&] { call([&] { *value = convert(cell, message); }); };
-  if (ErrorPtr error = in_subtransaction(converted)) {
+  const bool is_null = absent(cell, message);
+  const auto convert_or_check = [&] {
+    if (is_null)
+      check_null(cell.input);
+    else
+      *value = convert(cell, message);
+  };
+  if (ErrorPtr error = in_subtransaction([&] { call(convert_or_check); })) {
     if (!is_bad_value(error->sqlerrcode)) throw Error(error);
     keep_error(error->message);
   } else {
-    *null = false;
+    *null = is_null;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ class RowBuilder {
     int64_t decoded = 0;   ///< messages whose value was decoded
     int64_t in_error = 0;  ///< messages that did not decode and gave NULLs instead
   };
+  /// Whether build may use subtransactions: what does not decode is kept rather than raised.
+  bool keeps_errors() const noexcept { return soft(); }
+
   const Counters& counters() const noexcept { return counters_; }
 
  private:
@@ -79,7 +83,9 @@ class RowBuilder {
   bool soft() const noexcept { return shape_.ignore_junk || has_junk_columns_; }
   bool absent(const Cell& cell, const kafka::Message& message) const noexcept;
   bool certain(const Cell& cell) const noexcept;
-  bool converts_fields() const noexcept;
+  bool checks_fields() const noexcept;
+  int field_encoding() const noexcept;
+  void read_headers(const kafka::Message& message);
   std::string_view delimited_text(std::string_view value) const;
   void decode(const kafka::Message& message);
   void fill(const kafka::Message& message, Datum* values, bool* nulls);
@@ -93,11 +99,11 @@ class RowBuilder {
   TupleDesc descriptor_;
   std::vector<Cell> cells_;
   std::vector<decode::Value> row_;
-  std::vector<int> field_attributes_;         ///< per decoded column, needed or not
-  std::unique_ptr<decode::Decoder> decoder_;  ///< null: no needed column is decoded
-  std::vector<kafka::Header> headers_;
-  bool headers_needed_ = false;
+  std::vector<int> field_attributes_;                  ///< per decoded column, needed or not
+  std::unique_ptr<decode::Decoder> decoder_;           ///< null: no needed column is decoded
+  std::optional<std::vector<kafka::Header>> headers_;  ///< of the message, sorted by name
   bool has_junk_columns_ = false;
+  int headers_attribute_ = -1;     ///< -1: not needed
   int junk_attribute_ = -1;        ///< -1: not needed
   int junk_error_attribute_ = -1;  ///< -1: not needed
   int current_attribute_ = -1;     ///< being converted, for the error's context; -1: the message as a whole

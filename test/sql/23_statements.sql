@@ -44,6 +44,25 @@ CREATE OR REPLACE PROCEDURE take() LANGUAGE plpgsql AS $$ BEGIN END $$;
 SELECT kafka_consume_once('called', 'numbers', 7);
 SELECT sum(p.value::bigint) AS taken FROM jsonb_each_text(kafka_consume_position('called', 'numbers')) AS p;
 
+-- a side of a join that the executor need not read has been looked at
+CREATE TABLE people (n int);
+CREATE TABLE joined (n int);
+SELECT kafka_consume_begin('joined', 'numbers', 0,
+    statement => 'INSERT INTO joined SELECT n FROM people JOIN numbers USING (n)');
+SELECT kafka_consume_once('joined', 'numbers', 5);
+
+-- a cursor that is left open ends with the batch
+CREATE TABLE kept (n int);
+CREATE FUNCTION keep() RETURNS int LANGUAGE plpgsql SET search_path = statement_test, public AS $$
+DECLARE c refcursor := 'leftopen'; first int;
+BEGIN OPEN c FOR SELECT n FROM numbers; FETCH c INTO first; RETURN first; END $$;
+SELECT kafka_consume_begin('kept', 'numbers', 0,
+    statement => 'INSERT INTO kept SELECT keep() FROM numbers LIMIT 1');
+BEGIN;
+SELECT kafka_consume_once('kept', 'numbers', 5);
+FETCH 3 FROM leftopen;
+ROLLBACK;
+
 -- beside a consumer, a query of the same table reads the topic
 SELECT count(*) = (SELECT count(*) FROM numbers) AS whole FROM numbers;
 

@@ -1,0 +1,54 @@
+"""Messages made to hurt, and plans that the reader of such messages must fit into."""
+
+import time
+
+import psycopg
+import pytest
+
+TABLE = "SERVER pipeline_kafka OPTIONS (topic '{}', format 'json'"
+
+
+def test_a_flood_of_headers_holds_nobody_up(db, broker, topic):
+    name = topic()
+    headers = [(f"h{number % 60000}", b"v") for number in range(100000)]
+    broker.produce(name, {"value": "{}", "headers": headers}, settings={"message.max.bytes": 4_000_000})
+    db.execute(f"CREATE FOREIGN TABLE flood (h jsonb OPTIONS (headers 'true')) {TABLE.format(name)})")
+    begin = time.monotonic()
+    assert db.value("SELECT count(*) FROM flood, jsonb_object_keys(h)") == 60000
+    assert db.value("SELECT h -> 'h1' FROM flood") == ["v", "v"]
+    assert time.monotonic() - begin < 20, "grouping headers must not compare each with each"
+
+
+def test_bad_values_are_kept_beside_a_parallel_plan(db, broker, topic):
+    """Before PostgreSQL 17 a subtransaction is refused while other workers run."""
+    name = topic()
+    broker.produce(name, '{"id": 1, "v": "short"}', '{"id": 2, "v": "much too long"}')
+    db.execute(f"""CREATE FOREIGN TABLE junky (id int, v varchar(5)) {TABLE.format(name)}, ignore_junk 'true');
+                   CREATE TABLE large AS SELECT i AS id FROM generate_series(1, 200000) i; ANALYZE large;
+                   SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0""")
+    query = "SELECT junky.id, v FROM junky JOIN large USING (id) ORDER BY 1"
+    assert "Gather" in str(db.execute(f"EXPLAIN {query}"))
+    assert db.execute(query) == [(1, "short"), (2, None)]
+
+
+def test_a_missing_field_is_refused_by_a_domain_that_takes_no_null(db, broker, topic):
+    name = topic()
+    broker.produce(name, '{"id": 1}', '{}')
+    db.execute(f"CREATE DOMAIN given AS int NOT NULL; CREATE FOREIGN TABLE strict_ids (id given) {TABLE.format(name)})")
+    with pytest.raises(psycopg.errors.NotNullViolation, match="given") as error:
+        db.execute("SELECT * FROM strict_ids")
+    assert 'offset 1, column "id"' in error.value.diag.context
+
+
+def test_metadata_of_ascii_is_text_in_any_encoding(pg, broker, topic):
+    name = topic()
+    broker.produce(name, {"value": "{}", "headers": [("trace", b"abc"), ("odd", "é".encode())]})
+    with pg.connect() as session:
+        session.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    database = pg.database("latin")
+    try:
+        database.use_broker(broker)
+        database.execute(f"CREATE FOREIGN TABLE t (h jsonb OPTIONS (headers 'true')) {TABLE.format(name)})")
+        assert database.value("SELECT h FROM t") == {"trace": "abc", "odd": "\\xc3a9"}
+    finally:
+        database.drop()

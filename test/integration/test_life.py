@@ -1,6 +1,7 @@
 """How consumers live: restarts, shutdown, databases that are dropped or renamed, and what stops them and lets them go on."""
 
 import contextlib
+import hashlib
 import json
 import time
 
@@ -448,3 +449,58 @@ def test_only_the_owner_may_change_a_consumer(db, alice, broker, topic):
     assert alice.execute("SELECT kafka_consume_end()").fetchone() == (0,)
     assert alice.execute("SELECT count(*) FROM kafka_stat_consumers").fetchone() == (0,)
     assert len(wait_for(lambda: consumers.workers(db), what="the worker")) == 1
+
+
+# --- what a statement means, and how long it may take ---
+
+def test_names_in_a_statement_mean_what_they_meant_to_the_caller(db, broker, topic):
+    """Also where the role's own search_path names another table."""
+    name = topic()
+    produce(broker, name, 0, 10)
+    db.execute(f"""CREATE SCHEMA inner_schema; CREATE TABLE public.target (n bigint);
+                   CREATE TABLE inner_schema.target (n bigint);
+                   CREATE FOREIGN TABLE inner_schema.numbers (n bigint) SERVER pipeline_kafka
+                     OPTIONS (topic '{name}', format 'text');
+                   SET search_path = inner_schema, public""")
+    consumers_begin = "SELECT kafka_consume_begin('target', %s, statement => 'INSERT INTO target SELECT n FROM numbers')"
+    db.execute(consumers_begin, [name])
+    consumers.wait_for_end(db, "target", name)
+    assert db.value("SELECT count(*) FROM inner_schema.target") == 10
+    assert db.value("SELECT count(*) FROM public.target") == 0
+
+
+def test_a_long_batch_delay_holds_up_nobody(pg, broker, topic):
+    name = topic()
+    database = pg.create_database()
+    database.use_broker(broker)
+    make_stream(database, broker, name, batch_delay="30 s")
+    produce(broker, name, 10, 11)
+    with pg.connect() as session:
+        database.close_sessions()
+        promptly(lambda: session.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database.name))))
+        wait_for(lambda: database.name not in worker_names(session), what="the end of the worker")
+
+
+def test_a_message_too_large_for_an_index_is_found(db, broker, topic):
+    name = topic()
+    db.execute("CREATE TABLE stream (t text); CREATE INDEX ON stream (t)")
+    incompressible = "".join(hashlib.sha256(str(i).encode()).hexdigest() for i in range(2000))
+    broker.produce(name, "fits", "fits too", incompressible, "after")
+    consumers.begin(db, "stream", name)
+    sqlstate, _, _, offset, _ = wait_for_error(db)
+    assert (sqlstate, offset) == ("54000", 2)
+    assert count(db) == 2
+
+
+def test_a_privilege_on_the_server_that_comes_back_is_noticed(db, alice, broker, topic):
+    name, role = topic(), alice.info.user
+    produce(broker, name, 0, 10)
+    begin_as(alice, name)
+    consumers.wait_for_end(db, "stream", name)
+    db.execute(f"REVOKE USAGE ON FOREIGN SERVER pipeline_kafka FROM {role}")
+    (pid,) = consumers.workers(db)
+    db.execute("SELECT pg_terminate_backend(%s)", [pid])
+    assert wait_for_error(db)[0] == "42501"
+    produce(broker, name, 10, 20)
+    db.execute(f"GRANT USAGE ON FOREIGN SERVER pipeline_kafka TO {role}")
+    wait_for(lambda: numbers(db) == list(range(20)), what="rows after the grant")

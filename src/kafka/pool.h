@@ -22,6 +22,7 @@ class Lease {
  private:
   std::string key_;
   std::unique_ptr<Client> client_;
+  uint64_t generation_;  ///< of the pool when it was leased: after a drop_all it is not kept any more
 };
 
 /// Idle clients of this process by a key that says all that makes two clients alike. Lives as long as the process; used
@@ -31,16 +32,12 @@ class Pool {
   static Pool& instance();
   /// An idle client with that key, or a new one.
   Lease lease(const std::string& key, const Properties& properties);
-  void drop_all() noexcept;                                 ///< after ALTER SERVER or a user mapping change
-  void drop_idle(std::chrono::milliseconds idle) noexcept;  ///< those unused for that long
+  void drop_all() noexcept;  ///< after ALTER SERVER or a user mapping change: those leased now are not kept either
+  void set_idle_limit(std::chrono::milliseconds limit) noexcept;  ///< clients unused for that long go; 60 s
   size_t idle_clients() const noexcept;
 
  private:
-  Pool();
-  ~Pool() = delete;
-  friend class Lease;
-  struct Impl;
-  Impl* impl_;
+  Pool() = default;
 };
 
 /// Destroys clients on a thread of its own, as that may block.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "mock_cluster.h"
@@ -14,6 +16,7 @@ using namespace std::chrono_literals;
 class PoolTest : public ::testing::Test {
  protected:
   void TearDown() override {
+    Pool::instance().set_idle_limit(1min);
     Pool::instance().drop_all();
     EXPECT_TRUE(Reaper::drain(patience));
     EXPECT_EQ(live_clients(), 0u);
@@ -65,11 +68,20 @@ TEST_F(PoolTest, ALeaseMovesWithItsClient) {
   EXPECT_EQ(live_clients(), 1u);
 }
 
-TEST_F(PoolTest, IdleClientsAreDroppedWhenAskedFor) {
+TEST_F(PoolTest, IdleClientsGoByThemselves) {
   lease("a").give_back();
-  Pool::instance().drop_idle(1h);
   EXPECT_EQ(Pool::instance().idle_clients(), 1u);
-  Pool::instance().drop_idle(0ms);
+  Pool::instance().set_idle_limit(20ms);
+  const auto start = std::chrono::steady_clock::now();
+  while (live_clients() > 0 && std::chrono::steady_clock::now() - start < patience) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(live_clients(), 0u);
+  EXPECT_EQ(Pool::instance().idle_clients(), 0u);
+}
+
+TEST_F(PoolTest, AClientLeasedBeforeADropIsNotKept) {
+  Lease leased = lease("a");
+  Pool::instance().drop_all();
+  leased.give_back();
   EXPECT_EQ(Pool::instance().idle_clients(), 0u);
 }
 

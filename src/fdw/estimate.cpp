@@ -7,6 +7,7 @@
 
 #include "fdw/comparand.h"
 #include "fdw/message_source.h"
+#include "fdw/scoped_lease.h"
 #include "fdw/watermarks.h"
 #include "module.h"
 #include "pg/wait.h"
@@ -48,23 +49,36 @@ void remember(const Key& key, std::optional<std::vector<kafka::Watermarks>> wate
   known_topics().insert_or_assign(key, Known{pg::Clock::now(), std::move(watermarks)});
 }
 
+/// No topic has that name: what is known of it is that the server does not answer.
+Key key_of_server(const Table& table, Oid user) { return {table.server, user, ""}; }
+
+const Known* find_known(const Key& key) {
+  const auto known = known_topics().find(key);
+  return known != known_topics().end() && is_fresh(known->second) ? &known->second : nullptr;
+}
+
+/// A plan over many tables waits for a dead broker once.
+void remember_failure(const Table& table, Oid user, kafka::ErrorClass failure) {
+  if (failure == kafka::ErrorClass::unreachable || failure == kafka::ErrorClass::timed_out)
+    remember(key_of_server(table, user), std::nullopt);
+}
+
 std::optional<std::vector<kafka::Watermarks>> ask(const Table& table, Oid user) {
   try {
-    const Connection connection = load_connection(table.server, user, table.properties);
-    kafka::Lease lease = lease_client(connection);
-    auto watermarks =
-        fetch_watermarks(lease.client(), connection, table.topic, std::min(connect_timeout(), longest_question));
+    ScopedLease lease(load_connection(table.server, user, table.properties));
+    auto watermarks = ask_watermarks(lease.client(), table.topic, std::min(connect_timeout(), longest_question));
     lease.give_back();
     return watermarks;
-  } catch (const kafka::Error&) {
+  } catch (const kafka::Error& error) {
+    remember_failure(table, user, error.error_class());
     return std::nullopt;  // the scan will say what is wrong
   }
 }
 
 std::optional<std::vector<kafka::Watermarks>> watermarks_of(const Table& table, Oid user) {
   const Key key{table.server, user, table.topic};
-  if (const auto known = known_topics().find(key); known != known_topics().end() && is_fresh(known->second))
-    return known->second.watermarks;
+  if (const Known* known = find_known(key)) return known->watermarks;
+  if (find_known(key_of_server(table, user)) != nullptr) return std::nullopt;
   auto watermarks = ask(table, user);
   remember(key, watermarks);
   return watermarks;
@@ -125,6 +139,7 @@ Estimate estimate_scan(PlannerInfo* root, const Table& table, const Pushdown& pu
 }
 
 void remember_watermarks(const Table& table, Oid user, const std::vector<kafka::Watermarks>& watermarks) {
+  known_topics().erase(key_of_server(table, user));
   remember({table.server, user, table.topic}, watermarks);
 }
 

@@ -1,6 +1,7 @@
 #include "fdw/kafka_source.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "fdw/estimate.h"
 #include "fdw/position.h"
@@ -13,6 +14,13 @@ namespace {
 
 constexpr size_t first_batch = 100;
 constexpr size_t largest_batch = 4096;
+
+std::vector<int32_t> partitions_in(const kafka::OffsetSet& wanted, const std::vector<int32_t>& partitions) {
+  std::vector<int32_t> result;
+  std::ranges::copy_if(partitions, std::back_inserter(result),
+                       [&](int32_t partition) { return !wanted.of_partition(partition).empty(); });
+  return result;
+}
 
 std::vector<kafka::Range> ranges_within(const kafka::OffsetSet& wanted, const std::vector<kafka::Watermarks>& marks) {
   std::vector<kafka::Range> ranges;
@@ -39,22 +47,40 @@ kafka::Client& KafkaSource::client() {
 TopicSnapshot& KafkaSource::snapshot() {
   if (TopicSnapshot* known = find_snapshot(statement_, table_.relation)) return *known;
   kafka::Client& asked = client();
-  auto watermarks = fetch_watermarks(asked, *connection_, table_.topic, connect_timeout());
-  remember_watermarks(table_, user_, watermarks);
-  return keep_snapshot(statement_, table_.relation, std::move(watermarks));
+  return keep_snapshot(statement_, table_.relation, fetch_partitions(asked, *connection_, table_.topic));
 }
 
-kafka::OffsetSet KafkaSource::default_range() {
-  if (table_.start.empty() || table_.start == "earliest") return kafka::OffsetSet::all();
+/// Those of the statement, of the partitions that `wanted` has anything of.
+std::vector<kafka::Watermarks> KafkaSource::watermarks(const kafka::OffsetSet& wanted) {
   TopicSnapshot& known = snapshot();
-  if (known.starts.empty())
-    known.starts = resolve_position(parse_position(table_.start), client(), table_.topic, known.watermarks);
-  kafka::OffsetSet range = kafka::OffsetSet::none();
-  for (size_t i = 0; i < known.starts.size(); ++i) {
-    const int64_t partition = known.watermarks[i].partition;
-    range = range | (kafka::OffsetSet::partitions(partition, partition + 1) &
-                     kafka::OffsetSet::offsets(known.starts[i], kafka::OffsetSet::max_offset));
+  std::vector<int32_t> asked = partitions_in(wanted, known.partitions);
+  std::erase_if(asked, [&](int32_t partition) { return known.watermarks.contains(partition); });
+  if (!asked.empty()) {
+    kafka::Client& broker = client();
+    const auto answer = fetch_watermarks(broker, *connection_, table_.topic, std::move(asked));
+    for (const kafka::Watermarks& marks : answer) known.watermarks.emplace(marks.partition, marks);
+    if (answer.size() == known.partitions.size()) remember_watermarks(table_, user_, answer);
   }
+  std::vector<kafka::Watermarks> marks;
+  for (const int32_t partition : partitions_in(wanted, known.partitions))
+    if (const auto found = known.watermarks.find(partition); found != known.watermarks.end())
+      marks.push_back(found->second);
+  return marks;
+}
+
+kafka::OffsetSet KafkaSource::default_range(const kafka::OffsetSet& wanted) {
+  if (table_.start.empty() || table_.start == "earliest") return kafka::OffsetSet::all();
+  const std::vector<kafka::Watermarks> all_marks = watermarks(wanted);
+  std::map<int32_t, int64_t>& starts = snapshot().starts;
+  std::vector<kafka::Watermarks> unresolved = all_marks;
+  std::erase_if(unresolved, [&](const auto& marks) { return starts.contains(marks.partition); });
+  const auto found = resolve_position(parse_position(table_.start), client(), table_.topic, unresolved);
+  for (size_t i = 0; i < found.size(); ++i) starts.emplace(unresolved[i].partition, found[i]);
+  kafka::OffsetSet range = kafka::OffsetSet::none();
+  for (const int64_t partition : partitions_in(wanted, snapshot().partitions))
+    if (const auto start = starts.find(static_cast<int32_t>(partition)); start != starts.end())
+      range = range | (kafka::OffsetSet::partitions(partition, partition + 1) &
+                       kafka::OffsetSet::offsets(start->second, kafka::OffsetSet::max_offset));
   return range;
 }
 
@@ -65,7 +91,7 @@ void KafkaSource::open(const kafka::OffsetSet& wanted) {
   batch_limit_ = first_batch;
   ranges_.clear();
   if (wanted.empty()) return;
-  ranges_ = ranges_within(wanted, snapshot().watermarks);
+  ranges_ = ranges_within(wanted, watermarks(wanted));
   if (ranges_.empty()) return;
   counters_.ranges += static_cast<int64_t>(ranges_.size());
   reader_ = std::make_unique<kafka::RangeReader>(client(), std::vector{table_.topic}, ranges_);

@@ -15,8 +15,8 @@ class KafkaSource final : public MessageSource {
   /// Contacts nobody yet. The table must outlive the source. `statement` is the query's context.
   KafkaSource(const Table& table, Oid user, MemoryContext statement);
 
-  /// What the table's `start` leaves of the topic.
-  kafka::OffsetSet default_range();
+  /// What the table's `start` leaves of the partitions in `wanted`.
+  kafka::OffsetSet default_range(const kafka::OffsetSet& wanted);
 
   void open(const kafka::OffsetSet& wanted) override;
   const kafka::Message* next() override;
@@ -26,6 +26,7 @@ class KafkaSource final : public MessageSource {
  private:
   kafka::Client& client();
   TopicSnapshot& snapshot();
+  std::vector<kafka::Watermarks> watermarks(const kafka::OffsetSet& wanted);
   bool fetch();
   void check_progress();
   [[noreturn]] void throw_stalled() const;

@@ -42,6 +42,12 @@ std::optional<Integer> parse_integer(std::string_view text) {
   return value;
 }
 
+/// Of a time from 1970 on. PostgreSQL's timestamps reach so far that adding the microseconds since 1970 could overflow.
+int64_t milliseconds_since_1970(TimestampTz timestamp) {
+  const int64_t milliseconds = timestamp / 1000 - (timestamp % 1000 < 0 ? 1 : 0);
+  return milliseconds + microseconds_1970 / 1000;
+}
+
 Point parse_timestamp(std::string_view text) {
   const std::string terminated(text);
   TimestampTz timestamp = 0;
@@ -57,7 +63,7 @@ Point parse_timestamp(std::string_view text) {
   if (TIMESTAMP_IS_NOEND(timestamp)) return {.kind = Point::Kind::latest};
   // Times before 1970 are negative, and negative numbers mean other things in the protocol.
   if (TIMESTAMP_IS_NOBEGIN(timestamp) || timestamp < -microseconds_1970) return {.kind = Point::Kind::earliest};
-  return {.kind = Point::Kind::timestamp, .value = (timestamp + microseconds_1970) / 1000};
+  return {.kind = Point::Kind::timestamp, .value = milliseconds_since_1970(timestamp)};
 }
 
 Point parse_point(std::string_view text) {

@@ -35,6 +35,7 @@ class Scan {
   void make_source();
 
   ForeignScanState* node_;
+  Oid user_;  ///< of the moment when the scan begins: rows may be fetched as another
   Table table_;
   Condition condition_;
   List* expressions_ = NIL;  ///< ExprStates

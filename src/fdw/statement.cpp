@@ -8,8 +8,8 @@ namespace {
 
 /// Known to the process while its statement's context lives.
 struct Entry {
-  Entry(MemoryContext statement_, Oid relation_, std::vector<kafka::Watermarks> watermarks)
-      : statement(statement_), relation(relation_), snapshot{std::move(watermarks), {}} {
+  Entry(MemoryContext statement_, Oid relation_, std::vector<int32_t> partitions)
+      : statement(statement_), relation(relation_), snapshot{std::move(partitions), {}, {}} {
     entries().push_back(this);
   }
   ~Entry() { std::erase(entries(), this); }
@@ -34,8 +34,8 @@ TopicSnapshot* find_snapshot(MemoryContext statement, Oid relation) {
   return nullptr;
 }
 
-TopicSnapshot& keep_snapshot(MemoryContext statement, Oid relation, std::vector<kafka::Watermarks> watermarks) {
-  return pg::make_owned<Entry>(statement, statement, relation, std::move(watermarks)).snapshot;
+TopicSnapshot& keep_snapshot(MemoryContext statement, Oid relation, std::vector<int32_t> partitions) {
+  return pg::make_owned<Entry>(statement, statement, relation, std::move(partitions)).snapshot;
 }
 
 }  // namespace kafka_fdw::fdw

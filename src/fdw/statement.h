@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "kafka/client.h"
@@ -8,14 +9,16 @@
 namespace kafka_fdw::fdw {
 
 /// The offsets of a topic's partitions as a statement saw them first: rescans, self joins and correlated subqueries all
-/// read the same messages.
+/// read the same messages. A partition is asked for when a scan first wants it, so that one without a leader hinders no
+/// scan of the others.
 struct TopicSnapshot {
-  std::vector<kafka::Watermarks> watermarks;  ///< by partition
-  std::vector<int64_t> starts;  ///< where the table's `start` is, one per partition; empty until somebody asks
+  std::vector<int32_t> partitions;                  ///< of the topic, sorted
+  std::map<int32_t, kafka::Watermarks> watermarks;  ///< of the partitions that a scan has wanted
+  std::map<int32_t, int64_t> starts;                ///< where the table's `start` is, as far as somebody has asked
 };
 
 /// The snapshot of a table in the statement with that query context, or null. Lives as long as the context.
 TopicSnapshot* find_snapshot(MemoryContext statement, Oid relation);
-TopicSnapshot& keep_snapshot(MemoryContext statement, Oid relation, std::vector<kafka::Watermarks> watermarks);
+TopicSnapshot& keep_snapshot(MemoryContext statement, Oid relation, std::vector<int32_t> partitions);
 
 }  // namespace kafka_fdw::fdw

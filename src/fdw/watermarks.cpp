@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "fdw/estimate.h"
+#include "fdw/scoped_lease.h"
 #include "fdw/table.h"
 #include "pg/wait.h"
 
@@ -40,24 +41,49 @@ constexpr milliseconds name_time{500};
       error.hint().empty() ? "Check that the broker runs and that this machine can connect to it." : error.hint());
 }
 
-/// Names the topic that was perhaps meant, of those that the broker shows.
+/// Of the topics that the broker shows the one that was perhaps meant. Empty where the broker does not answer: why it
+/// was asked is what the user shall know.
+std::string closest_topic(kafka::Client& client, const std::string& topic) {
+  try {
+    const auto infos = pg::await(client, client.topics(std::nullopt, name_time));
+    std::vector<std::string_view> names;
+    for (const kafka::TopicInfo& info : infos) names.push_back(info.name);
+    return std::string(kafka::closest_name(topic, names));
+  } catch (const kafka::Error&) {
+    return {};
+  }
+}
+
 [[noreturn]] void throw_unknown(const kafka::Error& error, kafka::Client& client, const std::string& topic) {
-  const auto infos = pg::await(client, client.topics(std::nullopt, name_time));
-  std::vector<std::string_view> names;
-  for (const kafka::TopicInfo& info : infos) names.push_back(info.name);
-  const std::string closest(kafka::closest_name(topic, names));
+  const std::string closest = closest_topic(client, topic);
   throw kafka::Error(ErrorClass::unknown_topic, error.what(), error.detail(),
                      closest.empty() ? "" : "Perhaps you meant the topic \"" + closest + "\".");
 }
 
-std::vector<kafka::Watermarks> ask(kafka::Client& client, const std::string& topic, milliseconds timeout) {
-  const auto deadline = pg::Clock::now() + timeout;
+/// What `question` answers; its errors say more.
+template <class Question>
+auto explain_errors(kafka::Client& client, const Connection& connection, const std::string& topic, Question question) {
+  try {
+    return question();
+  } catch (const kafka::Error& error) {
+    if (error.error_class() == ErrorClass::unknown_topic) throw_unknown(error, client, topic);
+    if (error.error_class() != ErrorClass::unreachable && error.error_class() != ErrorClass::timed_out) throw;
+    throw_unreachable(error, client, connection);
+  }
+}
+
+std::vector<int32_t> ask_partitions(kafka::Client& client, const std::string& topic, milliseconds timeout) {
   std::vector<int32_t> partitions;
   for (const kafka::TopicInfo& info : pg::await(client, client.topics(topic, timeout)))
     for (const kafka::PartitionInfo& partition : info.partitions) partitions.push_back(partition.id);
-  const auto left = std::chrono::duration_cast<milliseconds>(deadline - pg::Clock::now());
+  std::ranges::sort(partitions);
+  return partitions;
+}
+
+std::vector<kafka::Watermarks> ask_watermarks(kafka::Client& client, const std::string& topic,
+                                              std::vector<int32_t> partitions, milliseconds timeout) {
   std::vector<kafka::Watermarks> marks =
-      pg::await(client, client.watermarks(topic, std::move(partitions), std::max(left, least_time)));
+      pg::await(client, client.watermarks(topic, std::move(partitions), std::max(timeout, least_time)));
   std::ranges::sort(marks, {}, &kafka::Watermarks::partition);
   return marks;
 }
@@ -94,15 +120,27 @@ void return_watermarks(FunctionCallInfo fcinfo, const std::vector<kafka::Waterma
 
 }  // namespace
 
+std::vector<kafka::Watermarks> ask_watermarks(kafka::Client& client, const std::string& topic,
+                                              std::chrono::milliseconds timeout) {
+  const auto deadline = pg::Clock::now() + timeout;
+  std::vector<int32_t> partitions = ask_partitions(client, topic, timeout);
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - pg::Clock::now());
+  return ask_watermarks(client, topic, std::move(partitions), left);
+}
+
+std::vector<int32_t> fetch_partitions(kafka::Client& client, const Connection& connection, const std::string& topic) {
+  return explain_errors(client, connection, topic, [&] { return ask_partitions(client, topic, connect_timeout()); });
+}
+
 std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
-                                                const std::string& topic, std::chrono::milliseconds timeout) {
-  try {
-    return ask(client, topic, timeout);
-  } catch (const kafka::Error& error) {
-    if (error.error_class() == ErrorClass::unknown_topic) throw_unknown(error, client, topic);
-    if (error.error_class() != ErrorClass::unreachable && error.error_class() != ErrorClass::timed_out) throw;
-    throw_unreachable(error, client, connection);
-  }
+                                                const std::string& topic, std::vector<int32_t> partitions) {
+  return explain_errors(client, connection, topic,
+                        [&] { return ask_watermarks(client, topic, std::move(partitions), connect_timeout()); });
+}
+
+std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
+                                                const std::string& topic) {
+  return explain_errors(client, connection, topic, [&] { return ask_watermarks(client, topic, connect_timeout()); });
 }
 
 }  // namespace kafka_fdw::fdw
@@ -113,8 +151,8 @@ Datum kafka_get_watermarks(PG_FUNCTION_ARGS) {
     const fdw::Table table = fdw::load_readable_table(PG_GETARG_OID(0));
     const Oid user = GetUserId();
     const fdw::Connection connection = fdw::load_connection(table.server, user, table.properties);
-    kafka::Lease lease = fdw::lease_client(connection);
-    const auto watermarks = fdw::fetch_watermarks(lease.client(), connection, table.topic, fdw::connect_timeout());
+    fdw::ScopedLease lease(connection);
+    const auto watermarks = fdw::fetch_watermarks(lease.client(), connection, table.topic);
     lease.give_back();
     fdw::remember_watermarks(table, user, watermarks);
     fdw::return_watermarks(fcinfo, watermarks);

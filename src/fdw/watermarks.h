@@ -9,8 +9,16 @@
 namespace kafka_fdw::fdw {
 
 /// Asks the broker for the partitions of a topic and their watermarks, by partition; waits interruptibly.
-/// Throws kafka::Error; where no broker could be reached it names server and brokers.
+/// Throws kafka::Error as the client gives it.
+std::vector<kafka::Watermarks> ask_watermarks(kafka::Client& client, const std::string& topic,
+                                              std::chrono::milliseconds timeout);
+
+/// As ask_watermarks, but within connect_timeout and with errors for users: they name server and brokers where none
+/// could be reached, and the topic that was perhaps meant where it does not exist.
 std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
-                                                const std::string& topic, std::chrono::milliseconds timeout);
+                                                const std::string& topic);
+std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
+                                                const std::string& topic, std::vector<int32_t> partitions);
+std::vector<int32_t> fetch_partitions(kafka::Client& client, const Connection& connection, const std::string& topic);
 
 }  // namespace kafka_fdw::fdw

@@ -1,3 +1,4 @@
+#include "fdw/scoped_lease.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
 #include "ingest/fence.h"
@@ -9,6 +10,9 @@
 #include "ingest/worker.h"
 
 extern "C" {
+#include "miscadmin.h"
+#include "utils/acl.h"
+
 PG_FUNCTION_INFO_V1(kafka_consume_end);
 PG_FUNCTION_INFO_V1(kafka_consume_end_all);
 PG_FUNCTION_INFO_V1(kafka_consume_drop);
@@ -59,12 +63,19 @@ int64 end_all() {
   return count;
 }
 
+/// As the owner, if that is left: what depends on the source has no say in what the caller's rights are used for.
+void drop_own_source(pg::Spi& spi, const Consumer& consumer) {
+  const Oid owner = pg::call([&] { return get_role_oid(consumer.owner.c_str(), true); });
+  const pg::AsUser as_owner(OidIsValid(owner) ? owner : GetUserId());
+  drop_source(spi, consumer);
+}
+
 std::string drop(const std::string& stream, const std::string& topic) {
   pg::Spi spi;
   const Consumer consumer = require_locked(spi, stream, topic);
   std::string had = positions(spi, consumer);
   run_as_owner(spi, "DELETE FROM $S.pipeline_kafka_consumers WHERE id = $1", {pg::Param::int8(consumer.id)});
-  drop_source(spi, consumer);
+  drop_own_source(spi, consumer);
   return had;
 }
 
@@ -80,7 +91,7 @@ bool goes_on(pg::Spi& spi, const Consumer& consumer) {
 /// Asks the broker, before the consumer is locked: its workers must not wait for that.
 std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
   const fdw::Position position = fdw::parse_position(target);
-  kafka::Lease lease = lease_for(consumer);
+  fdw::ScopedLease lease(connection_of(consumer));
   std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
   lease.give_back();
   check_within_log(offsets);

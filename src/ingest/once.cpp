@@ -1,12 +1,13 @@
 #include <algorithm>
 
 #include "fdw/connection.h"
+#include "fdw/scoped_lease.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
 #include "ingest/fence.h"
 #include "ingest/lookup.h"
-#include "ingest/state.h"
 #include "ingest/source_table.h"
+#include "ingest/state.h"
 #include "ingest/step.h"
 #include "ingest/survey.h"
 #include "kafka/range_reader.h"
@@ -70,15 +71,15 @@ int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
   pg::Spi spi;
   if (consumer.owns_source && sync_source(spi, consumer)) consumer = *load_consumer(spi, consumer.id);
   const Offsets stored = load_offsets(spi, consumer);
-  kafka::Lease lease = fdw::lease_client(load_connection(consumer, owner));
+  fdw::ScopedLease lease(load_connection(consumer, owner));
   const Survey survey = survey_log(lease.client(), consumer, stored, [](int32_t) { return true; });
-  Portion portion;
-  kafka::MessageBatch batch;
-  {
-    kafka::RangeReader reader(lease.client(), consumer.topics, survey.ranges);
-    batch = read_batch(lease.client(), reader, limits);
-    portion = {batch.messages(), next_offsets(reader, survey, stored)};
-  }
+  // What holds on to the client has the same owner.
+  auto& batch = pg::make_owned<kafka::MessageBatch>(lease.context());
+  auto& reader = pg::make_owned<std::optional<kafka::RangeReader>>(lease.context());
+  reader.emplace(lease.client(), consumer.topics, survey.ranges);
+  batch = read_batch(lease.client(), *reader, limits);
+  const Portion portion{batch.messages(), next_offsets(*reader, survey, stored)};
+  reader.reset();
   if (!portion.next.empty() && !Step(consumer, server).take(spi, portion, stored, true))
     throw kafka::Error(kafka::ErrorClass::other, "the offsets of the consumer changed while it was locked");
   const auto taken = static_cast<int64_t>(batch.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fdw/connection.h"
+#include "fdw/scoped_lease.h"
 #include "ingest/fail.h"
 #include "ingest/lookup.h"
 #include "ingest/state.h"
@@ -85,14 +86,14 @@ void store_start_of_topic(pg::Spi& spi, const Consumer& consumer, const fdw::Pos
 
 }  // namespace
 
-kafka::Lease lease_for(const Consumer& consumer) {
+fdw::Connection connection_of(const Consumer& consumer) {
   const Oid owner = owner_of(consumer);
   const Oid server = pg::call([&] {
     const Oid oid = GetForeignServerByName(consumer.server.c_str(), false)->serverid;
     pg::check_server_usage(oid, owner);
     return oid;
   });
-  return fdw::lease_client(fdw::load_connection(server, owner, {}));
+  return fdw::load_connection(server, owner, {});
 }
 
 std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client& client,
@@ -136,7 +137,7 @@ void store_start(pg::Spi& spi, const Consumer& consumer) {
   const bool earliest = is_earliest(position);
   const auto timeout = earliest ? std::min(fdw::connect_timeout(), patience) : fdw::connect_timeout();
   try {
-    kafka::Lease lease = lease_for(consumer);
+    fdw::ScopedLease lease(connection_of(consumer));
     for (const std::string& topic : consumer.topics)
       store_start_of_topic(spi, consumer, position, lease.client(), topic, timeout);
     lease.give_back();

@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "fdw/connection.h"
 #include "fdw/position.h"
 #include "ingest/consumer.h"
-#include "kafka/pool.h"
 
 /// Positions of a consumer's topics, asked from the broker with its owner's rights.
 namespace kafka_fdw::ingest {
 
-/// A client for the consumer's server, as its owner. Throws pg::Error 42501 without USAGE.
-kafka::Lease lease_for(const Consumer& consumer);
+/// The way to the consumer's server, as its owner. Throws pg::Error 42501 without USAGE.
+fdw::Connection connection_of(const Consumer& consumer);
 
 struct TopicOffset {
   std::string topic;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "fdw/scoped_lease.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
 #include "ingest/lookup.h"
@@ -45,7 +46,7 @@ class LatestSnapshot {
 
 std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
   const fdw::Position position = fdw::parse_position(target);
-  kafka::Lease lease = lease_for(consumer);
+  fdw::ScopedLease lease(connection_of(consumer));
   std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
   lease.give_back();
   return offsets;

@@ -1,9 +1,8 @@
 #include "fdw/connection.h"
 
-#include <algorithm>
-
 #include "fdw/catalog.h"
 #include "fdw/options.h"
+#include "kafka/identity.h"
 #include "module.h"
 
 extern "C" {
@@ -19,7 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds idle_time{60000};
 constexpr milliseconds drain_time{1000};
 
 /// What the connection is read from, copied out of the catalog.
@@ -47,30 +45,29 @@ void refuse_options_of_own_server(const CatalogEntries& entries) {
   });
 }
 
-bool demands_authentication(const kafka::Properties& properties) {
-  return std::ranges::any_of(properties, [](const auto& property) {
-    const auto& [name, value] = property;
-    if (name == "security.protocol") return value.starts_with("sasl") || value.starts_with("SASL");
-    // The server process's own identity.
-    return name == "ssl.key.location" || name == "ssl.keystore.location" || name.starts_with("sasl.kerberos.");
-  });
+[[noreturn]] void throw_secret_missing(const CatalogEntries& entries, const kafka::Identity& identity) {
+  const std::string server = "server \"" + std::string(entries.server->servername) + "\"";
+  if (identity.of_process)
+    throw kafka::Error(kafka::ErrorClass::authentication,
+                       server + " would authenticate you as the server process, which is for superusers",
+                       "With its options librdkafka uses a key, a ticket or a token of the server process.",
+                       "A superuser may set \"password_required\" to false in your user mapping.");
+  throw kafka::Error(
+      kafka::ErrorClass::authentication, server + " requires a secret of your own",
+      "The server demands authentication, and your user mapping has no \"" + std::string(identity.secret) + "\".",
+      "Set \"" + std::string(identity.secret) + "\" in a user mapping.");
 }
 
-bool brings_a_secret(const kafka::Properties& mapping) {
-  for (const char* secret : {"sasl.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"})
-    if (const auto property = mapping.find(secret); property != mapping.end() && !property->second.empty()) return true;
-  return false;
-}
-
-void check_secret(const CatalogEntries& entries, const OptionValues& mapping, const kafka::Properties& server,
+/// Whoever is no superuser proves an identity by a secret of the mapping, the one that the connection really uses.
+void check_secret(const CatalogEntries& entries, const OptionValues& mapping, const kafka::Properties& properties,
                   Oid user) {
-  if (!demands_authentication(server) || brings_a_secret(properties_of(mapping))) return;
+  const kafka::Identity identity = kafka::identity_of(properties);
+  if (!identity.of_process) {
+    if (identity.secret.empty()) return;
+    if (const auto secret = mapping.find(identity.secret); secret != mapping.end() && !secret->second.empty()) return;
+  }
   if (mapping.contains("password_required") && !is_set(mapping, "password_required")) return;
-  if (pg::call([&] { return superuser_arg(user); })) return;
-  throw kafka::Error(kafka::ErrorClass::authentication,
-                     "server \"" + std::string(entries.server->servername) + "\" requires a secret of your own",
-                     "The server demands authentication, and your user mapping brings neither a password nor a key.",
-                     "Set \"sasl.password\" or \"ssl.key.pem\" in a user mapping.");
+  if (!pg::call([&] { return superuser_arg(user); })) throw_secret_missing(entries, identity);
 }
 
 std::string find_brokers(const CatalogEntries& entries, const OptionValues& options) {
@@ -121,10 +118,9 @@ Connection load_connection(Oid server, Oid user, const kafka::Properties& table_
   Connection connection;
   connection.server_name = entries.server->servername;
   connection.properties = table_properties;
-  const kafka::Properties server_properties = properties_of(server_options);
-  check_secret(entries, mapping_options, server_properties, user);
-  connection.properties.insert(server_properties.begin(), server_properties.end());
+  connection.properties.merge(properties_of(server_options));
   connection.properties.merge(properties_of(mapping_options));
+  check_secret(entries, mapping_options, connection.properties, user);
   connection.brokers = find_brokers(entries, server_options);
   connection.properties.insert_or_assign("bootstrap.servers", connection.brokers);
   connection.properties.merge(kafka::fetch_properties(fetch_buffer_bytes()));
@@ -134,9 +130,7 @@ Connection load_connection(Oid server, Oid user, const kafka::Properties& table_
 
 kafka::Lease lease_client(const Connection& connection) {
   register_callbacks();
-  kafka::Pool& pool = kafka::Pool::instance();
-  pool.drop_idle(idle_time);
-  return pool.lease(connection.pool_key, connection.properties);
+  return kafka::Pool::instance().lease(connection.pool_key, connection.properties);
 }
 
 milliseconds connect_timeout() { return milliseconds(settings.connect_timeout_ms); }

@@ -169,9 +169,7 @@ void check_property(const std::string& name, const std::string& value, Place pla
   if (property == nullptr) refuse_unknown(name, place);
   const char* belongs = place_of(property->property_class);
   if (belongs == nullptr)
-    refuse_name("librdkafka property \"" + name + "\" cannot be set",
-                property->property_class == PropertyClass::fixed ? "The extension sets it itself."
-                                                                 : "It is refused because it would be unsafe.");
+    refuse_name("librdkafka property \"" + name + "\" cannot be set", std::string(property->doc) + ".");
   if (!is_allowed(property->property_class, place)) refuse_place(name, place, belongs);
   const bool privileged = kafka::required_class(*property, value) == PropertyClass::superuser;
   if (privileged && !pg::call([] { return superuser(); }))
@@ -311,8 +309,6 @@ void apply_copy_options(const OptionValues& options, TableFormat& result) {
 }
 
 }  // namespace
-
-std::span<const Option> all_options() noexcept { return options_table; }
 
 const Option* find_option(std::string_view name) noexcept {
   const auto found = std::ranges::find(options_table, name, &Option::name);

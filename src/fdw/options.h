@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,8 +39,7 @@ struct Option {
   std::string_view doc;
 };
 
-/// Every option of our own: validator, hints and documentation come from it.
-std::span<const Option> all_options() noexcept;
+/// Null: none of our own has that name.
 const Option* find_option(std::string_view name) noexcept;
 
 using OptionValues = std::map<std::string, std::string, std::less<>>;

@@ -1,10 +1,10 @@
 #include "kafka/client_config.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <charconv>
 #include <string>
+
+#include "kafka/identity.h"
 
 namespace kafka_fdw::kafka {
 namespace {
@@ -71,18 +71,12 @@ int64_t number(const Properties& properties, std::string_view name, int64_t othe
   return value;
 }
 
-bool equals(std::string_view a, const char* b) {
-  return strncasecmp(a.data(), b, std::max(a.size(), std::string_view(b).size())) == 0;
-}
-
 /// librdkafka's own default would be Kerberos, as whoever the server process is.
 void require_mechanism(const Properties& properties) {
-  auto protocol = properties.find("security.protocol");
-  if (protocol == properties.end()) return;
-  bool sasl = equals(protocol->second, "sasl_plaintext") || equals(protocol->second, "sasl_ssl");
-  if (sasl && !properties.contains("sasl.mechanism") && !properties.contains("sasl.mechanisms")) {
-    throw Error(ErrorClass::bad_property, "security.protocol \"" + protocol->second + "\" needs \"sasl.mechanism\"");
-  }
+  const auto mechanism = sasl_mechanism(properties);
+  if (mechanism && mechanism->empty())
+    throw Error(ErrorClass::bad_property, "security.protocol \"" + properties.find("security.protocol")->second +
+                                              "\" needs \"sasl.mechanism\"");
 }
 
 void check_allowed(const std::string& name) {

@@ -42,15 +42,52 @@ std::string hint_for_unknown(std::string_view name) {
   return closest.empty() ? "" : "Perhaps you meant \"" + std::string(closest) + "\".";
 }
 
+/// librdkafka would also take blanks, signs, hexadecimal numbers and what follows a number.
+bool is_plain_number(std::string_view value) {
+  constexpr std::string_view digits = "0123456789";
+  const size_t point = std::min(value.find('.'), value.size());
+  const std::string_view whole = value.substr(0, point), fraction = value.substr(std::min(point + 1, value.size()));
+  return !whole.empty() && whole.find_first_not_of(digits) == std::string_view::npos &&
+         fraction.find_first_not_of(digits) == std::string_view::npos;
+}
+
 void check_maximum(const Property& property, std::string_view value) {
   if (property.maximum == 0) return;
+  if (!is_plain_number(value))
+    throw Error(ErrorClass::bad_property, "invalid value for property \"" + std::string(property.name) + "\"",
+                "It must be a number in decimal digits, without sign or blanks.");
   int64_t number = 0;
-  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  bool too_large = error == std::errc::result_out_of_range || (error == std::errc() && number > property.maximum);
-  if (too_large) {
+  const auto error = std::from_chars(value.data(), value.data() + value.size(), number).ec;
+  if (error == std::errc::result_out_of_range || number > property.maximum) {
     throw Error(ErrorClass::bad_property,
                 "\"" + std::string(property.name) + "\" can be at most " + std::to_string(property.maximum));
   }
+}
+
+/// A conf that has nothing but this property set. Throws Error(bad_property).
+ConfHandle conf_with(const Property& property, const std::string& name, const std::string& value) {
+  ConfHandle scratch(rd_kafka_conf_new());
+  char reason[512];
+  auto result = rd_kafka_conf_set(scratch.get(), name.c_str(), value.c_str(), reason, sizeof(reason));
+  if (result == RD_KAFKA_CONF_OK) return scratch;
+  if (result == RD_KAFKA_CONF_UNKNOWN) {
+    throw Error(ErrorClass::bad_property,
+                "property \"" + name + "\" is not known to librdkafka " + rd_kafka_version_str());
+  }
+  bool secret = property.property_class == PropertyClass::secret;
+  throw Error(ErrorClass::bad_property, "invalid value for property \"" + name + "\"", secret ? "" : reason);
+}
+
+/// Throws Error(bad_property) where the policy lets nobody set it.
+const Property& settable_property(std::string_view name) {
+  const Property* property = find_property(name);
+  if (property == nullptr)
+    throw Error(ErrorClass::bad_property, "unknown property \"" + std::string(name) + "\"", "", hint_for_unknown(name));
+  if (property->property_class == PropertyClass::never) {
+    throw Error(ErrorClass::bad_property, "property \"" + std::string(name) + "\" cannot be set",
+                std::string(property->doc));
+  }
+  return *property;
 }
 
 }  // namespace
@@ -66,12 +103,14 @@ const Property* find_property(std::string_view name) noexcept {
 
 PropertyClass required_class(const Property& property, std::string_view value) noexcept {
   bool mechanism = property.name == "sasl.mechanism" || property.name == "sasl.mechanisms";
-  if (!mechanism) return property.property_class;
+  return !mechanism || is_password_mechanism(value) ? property.property_class : PropertyClass::superuser;
+}
+
+bool is_password_mechanism(std::string_view mechanism) noexcept {
   auto is = [&](std::string_view name) {
-    return value.size() == name.size() && strncasecmp(value.data(), name.data(), name.size()) == 0;
+    return mechanism.size() == name.size() && strncasecmp(mechanism.data(), name.data(), name.size()) == 0;
   };
-  bool own_secret = is("PLAIN") || is("SCRAM-SHA-256") || is("SCRAM-SHA-512");
-  return own_secret ? property.property_class : PropertyClass::superuser;
+  return is("PLAIN") || is("SCRAM-SHA-256") || is("SCRAM-SHA-512");
 }
 
 std::string_view closest_name(std::string_view name, std::span<const std::string_view> candidates) {
@@ -90,27 +129,24 @@ std::string_view closest_name(std::string_view name, std::span<const std::string
 }
 
 void check_property(std::string_view name, std::string_view value) {
-  const Property* property = find_property(name);
+  const Property& property = settable_property(name);
   std::string key(name);
-  if (property == nullptr)
-    throw Error(ErrorClass::bad_property, "unknown property \"" + key + "\"", "", hint_for_unknown(name));
-  if (property->property_class == PropertyClass::never) {
-    throw Error(ErrorClass::bad_property, "property \"" + key + "\" cannot be set", std::string(property->doc));
-  }
   if (value.find('\0') != std::string_view::npos) {
     throw Error(ErrorClass::bad_property, "invalid value for property \"" + key + "\"", "It contains a zero byte.");
   }
-  check_maximum(*property, value);
-  ConfHandle scratch(rd_kafka_conf_new());
-  char reason[512];
-  auto result = rd_kafka_conf_set(scratch.get(), key.c_str(), std::string(value).c_str(), reason, sizeof(reason));
-  if (result == RD_KAFKA_CONF_OK) return;
-  if (result == RD_KAFKA_CONF_UNKNOWN) {
-    throw Error(ErrorClass::bad_property,
-                "property \"" + key + "\" is not known to librdkafka " + rd_kafka_version_str());
-  }
-  bool secret = property->property_class == PropertyClass::secret;
-  throw Error(ErrorClass::bad_property, "invalid value for property \"" + key + "\"", secret ? "" : reason);
+  check_maximum(property, value);
+  conf_with(property, key, std::string(value));
+}
+
+std::string canonical_value(std::string_view name, std::string_view value) {
+  const std::string key(name);
+  const ConfHandle conf = conf_with(settable_property(name), key, std::string(value));
+  size_t size = 0;
+  if (rd_kafka_conf_get(conf.get(), key.c_str(), nullptr, &size) != RD_KAFKA_CONF_OK) return {};
+  std::string result(size, '\0');
+  rd_kafka_conf_get(conf.get(), key.c_str(), result.data(), &size);
+  result.resize(result.find('\0'));
+  return result;
 }
 
 Properties fetch_properties(size_t fetch_buffer) {

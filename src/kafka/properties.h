@@ -29,6 +29,9 @@ const Property* find_property(std::string_view name) noexcept;
 /// (its Kerberos tickets, its tokens) is for superusers, though the property is a server's.
 PropertyClass required_class(const Property& property, std::string_view value) noexcept;
 
+/// Whether a SASL mechanism proves the identity by a password.
+bool is_password_mechanism(std::string_view mechanism) noexcept;
+
 /// The candidate nearest to `name` by edit distance, or empty where none is near enough to be meant.
 std::string_view closest_name(std::string_view name, std::span<const std::string_view> candidates);
 
@@ -40,6 +43,10 @@ using Properties = std::map<std::string, std::string, std::less<>>;
 /// of class `never`. Throws Error(bad_property) that says what is wrong, without the value where the property is a
 /// secret.
 void check_property(std::string_view name, std::string_view value);
+
+/// The value as librdkafka understands it, which leaves out blanks and ignores case where a name is chosen out of a
+/// list. Throws as check_property does.
+std::string canonical_value(std::string_view name, std::string_view value);
 
 /// Properties that keep a reader within `fetch_buffer` bytes: the queue and what is on its way from up to two brokers
 /// take half of it, the rest is for the batch that the caller holds.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kafka/client.h"
+#include "kafka/identity.h"
 
 namespace kafka_fdw::kafka {
 namespace {
@@ -94,7 +95,7 @@ TEST(Properties, ValuesAreCheckedByLibrdkafka) {
   EXPECT_NO_THROW(check_property("acks", "-1"));
   EXPECT_NO_THROW(check_property("isolation.level", "read_uncommitted"));
   EXPECT_THAT(refusal("isolation.level", "serializable").detail(), HasSubstr("serializable"));
-  EXPECT_THAT(refusal("fetch.wait.max.ms", "soon").detail(), HasSubstr("fetch.wait.max.ms"));
+  EXPECT_THAT(refusal("reconnect.backoff.ms", "soon").detail(), HasSubstr("reconnect.backoff.ms"));
   EXPECT_THAT(refusal("client.id", std::string_view("a\0b", 3)).detail(), HasSubstr("zero byte"));
 }
 
@@ -102,6 +103,9 @@ TEST(Properties, ATablesSizesAreCapped) {
   EXPECT_NO_THROW(check_property("queued.max.messages.kbytes", "1048576"));
   EXPECT_THAT(refusal("queued.max.messages.kbytes", "1048577").what(), HasSubstr("at most 1048576"));
   EXPECT_THAT(refusal("fetch.max.bytes", "99999999999999999999").what(), HasSubstr("at most"));
+  EXPECT_NO_THROW(check_property("linger.ms", "0.5"));
+  for (const char* value : {"0x1fffff", " 2097151", "+2097151", "2097151 ", "2e6", "", ".5"})
+    EXPECT_THAT(refusal("queued.max.messages.kbytes", value).detail(), HasSubstr("decimal digits")) << value;
 }
 
 TEST(Properties, ASecretsValueIsNotInTheError) {
@@ -138,13 +142,53 @@ TEST(Properties, WhatIsFixedCannotBeGivenToAClient) {
   }
 }
 
-TEST(Properties, SaslWithoutAMechanismIsRefused) {
-  try {
-    Client client({{"bootstrap.servers", "127.0.0.1:9"}, {"security.protocol", "SASL_PLAINTEXT"}});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("sasl.mechanism"));
+TEST(Properties, AValueIsReadAsLibrdkafkaReadsIt) {
+  for (const char* value : {"sasl_ssl", "SASL_SSL", "Sasl_Ssl", " sasl_ssl"}) {
+    EXPECT_EQ(canonical_value("security.protocol", value), "sasl_ssl") << value;
   }
+  EXPECT_EQ(canonical_value("client.id", "Me"), "Me");
+  EXPECT_THROW(canonical_value("security.protocol", "carrier pigeon"), Error);
+  EXPECT_THROW(canonical_value("plugin.library.paths", "x"), Error);
+}
+
+TEST(Properties, SaslWithoutAMechanismIsRefused) {
+  for (const char* protocol : {"SASL_PLAINTEXT", "Sasl_ssl", " sasl_plaintext"}) {
+    try {
+      Client client({{"bootstrap.servers", "127.0.0.1:9"}, {"security.protocol", protocol}});
+      ADD_FAILURE() << protocol;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("sasl.mechanism"));
+    }
+  }
+}
+
+std::string secret_of(Properties properties) {
+  const Identity identity = identity_of(properties);
+  return identity.of_process ? "the process" : std::string(identity.secret);
+}
+
+TEST(Properties, TheIdentityIsWhatTheConnectionProvesItWith) {
+  const std::string process = "the process";
+  EXPECT_EQ(secret_of({}), "");
+  EXPECT_EQ(secret_of({{"security.protocol", "ssl"}, {"ssl.key.pem", "x"}}), "");
+  EXPECT_EQ(secret_of({{"security.protocol", " Sasl_ssl"}, {"sasl.mechanism", "plain"}}), "sasl.password");
+  EXPECT_EQ(secret_of({{"security.protocol", "sasl_ssl"}, {"sasl.mechanisms", "SCRAM-SHA-512"}}), "sasl.password");
+  EXPECT_EQ(secret_of({{"security.protocol", "SASL_SSL"}, {"sasl.mechanism", "GSSAPI"}}), process);
+  EXPECT_EQ(secret_of({{"security.protocol", "sasl_ssl"}}), process);
+  EXPECT_EQ(secret_of({{"security.protocol", "ssl"}, {"ssl.key.location", "k"}, {"ssl.key.pem", "x"}}), process);
+  EXPECT_EQ(secret_of({{"security.protocol", "ssl"}, {"ssl.keystore.location", "k"}}), process);
+  EXPECT_EQ(secret_of({{"security.protocol", "sasl_ssl"}, {"sasl.mechanism", "PLAIN"}, {"ssl.key.location", "k"}}),
+            process);
+
+  Properties token = {{"security.protocol", "sasl_ssl"}, {"sasl.mechanism", "OAUTHBEARER"}};
+  EXPECT_EQ(secret_of(token), process);
+  token["sasl.oauthbearer.metadata.authentication.type"] = "azure_imds";
+  EXPECT_EQ(secret_of(token), process);
+  token.erase("sasl.oauthbearer.metadata.authentication.type");
+  if (!refusal("sasl.oauthbearer.method", "oidc").detail().empty())
+    GTEST_SKIP() << "this librdkafka is built without OIDC";
+  token["sasl.oauthbearer.method"] = "OIDC";
+  EXPECT_EQ(secret_of(token), "sasl.oauthbearer.client.secret");
 }
 
 }  // namespace

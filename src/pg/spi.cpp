@@ -161,7 +161,8 @@ AsUser::AsUser(Oid user, const char* search_path) {
   call([&] {
     (void)set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
   });
-  SetUserIdAndSecContext(user, context_ | SECURITY_LOCAL_USERID_CHANGE);
+  const int restriction = user == user_ ? 0 : SECURITY_RESTRICTED_OPERATION;
+  SetUserIdAndSecContext(user, context_ | SECURITY_LOCAL_USERID_CHANGE | restriction);
 }
 
 AsUser::~AsUser() {

@@ -92,7 +92,9 @@ class Plan {
   SPIPlanPtr plan_ = nullptr;
 };
 
-/// Acts as another role for a scope, with a search_path of its own, as a security definer function does.
+/// Acts as another role for a scope, with a search_path of its own, as a security definer function does. Where the role is
+/// not the current one, the scope is a security-restricted operation: code of the one role can leave nothing behind
+/// (cursors WITH HOLD, deferred triggers, temporary tables) that would run with the rights of the other.
 class AsUser {
  public:
   /// The default path keeps operators and functions of the caller's schemas out of what runs with the other role's

@@ -16,8 +16,8 @@ namespace {
 
 const std::string select_consumer = R"(
   SELECT id, stream, stream_name, topic, topics, source, owns_source, statement, columns, server, parallelism, format,
-         delimiter, start, batch_size, batch_bytes, (extract(epoch FROM batch_delay) * 1000)::bigint, search_path, owner,
-         enabled, epoch, system_identifier, database_oid
+         delimiter, start, batch_size, batch_bytes, (extract(epoch FROM batch_delay) * 1000)::bigint, search_path,
+         owner, enabled, epoch, system_identifier, database_oid
     FROM $S.pipeline_kafka_consumers )";
 
 std::vector<std::string> string_list(const pg::Rows& rows, int column) {

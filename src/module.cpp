@@ -52,5 +52,6 @@ void define_settings() {
 
 void _PG_init(void) {
   kafka_fdw::define_settings();
-  if (process_shared_preload_libraries_in_progress) kafka_fdw::ingest::register_launcher();
+  // pg_upgrade's servers must not change what it copies.
+  if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) kafka_fdw::ingest::register_launcher();
 }

@@ -1,5 +1,7 @@
 #include "ingest/arguments.h"
 
+#include <algorithm>
+
 #include "fdw/position.h"
 #include "ingest/attributes.h"
 #include "ingest/fail.h"
@@ -12,6 +14,9 @@ extern "C" {
 namespace kafka_fdw::ingest {
 
 namespace {
+
+/// Beyond it, to infinity, lies what nobody waits for; it can be added to a clock's nanoseconds.
+constexpr std::chrono::milliseconds longest_time = std::chrono::days(36500);
 
 /// The places of the arguments of kafka_consume_begin(stream, topic, …).
 enum Place {
@@ -121,8 +126,9 @@ std::string required_text(FunctionCallInfo call, int place, const char* name) {
 
 std::chrono::milliseconds milliseconds_of(const void* interval) {
   const auto* span = static_cast<const Interval*>(interval);
-  const std::chrono::days days(span->day + int64_t{span->month} * DAYS_PER_MONTH);
-  return days + std::chrono::milliseconds(span->time / 1000);
+  const std::chrono::milliseconds days =
+      std::chrono::days(span->day) + std::chrono::days(int64_t{span->month} * DAYS_PER_MONTH);
+  return std::clamp(days + std::chrono::milliseconds(span->time / 1000), -longest_time, longest_time);
 }
 
 BeginArguments read_begin_arguments(FunctionCallInfo call) {

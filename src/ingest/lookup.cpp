@@ -2,6 +2,7 @@
 
 #include "ingest/fail.h"
 #include "ingest/state.h"
+#include "pg/compat.h"
 
 extern "C" {
 #include "catalog/namespace.h"
@@ -58,7 +59,7 @@ bool may_act_for_owner(const Consumer& consumer) {
   return pg::call([&] {
     if (superuser()) return true;
     const Oid owner = get_role_oid(consumer.owner.c_str(), true);
-    return OidIsValid(owner) && is_member_of_role(GetUserId(), owner);
+    return OidIsValid(owner) && pg::may_act_as(GetUserId(), owner);
   });
 }
 
@@ -92,8 +93,8 @@ Consumer require_consumer(pg::Spi& spi, const std::string& stream, const std::st
 std::vector<ConsumerId> manageable_consumers(pg::Spi& spi) {
   const pg::Rows rows = run_as_owner(spi, R"(
       SELECT c.id FROM $S.pipeline_kafka_consumers c JOIN pg_roles r ON r.rolname = c.owner
-       WHERE pg_has_role($1, r.oid, 'MEMBER') ORDER BY c.id)",
-                                     {pg::Param::oid(GetUserId())});
+       WHERE pg_has_role($1, r.oid, $2) ORDER BY c.id)",
+                                     {pg::Param::oid(GetUserId()), pg::Param::text(pg::acting_privileges)});
   std::vector<ConsumerId> result;
   for (size_t i = 0; i < rows.size(); ++i) result.push_back(*rows.integer(i, 1));
   return result;
@@ -107,12 +108,16 @@ Oid owner_of(const Consumer& consumer) {
   return owner;
 }
 
+bool owner_is_current_user(const Consumer& consumer) {
+  return pg::call([&] { return get_role_oid(consumer.owner.c_str(), true) == GetUserId(); });
+}
+
 void check_may_change(const Consumer& consumer) {
   if (!may_act_for_owner(consumer)) fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "must be owner of " + describe(consumer));
 }
 
 void check_may_see(const Consumer& consumer) {
-  const bool monitors = pg::call([] { return is_member_of_role(GetUserId(), ROLE_PG_MONITOR); });
+  const bool monitors = pg::call([] { return has_privs_of_role(GetUserId(), ROLE_PG_MONITOR); });
   if (!monitors && !may_act_for_owner(consumer))
     fail(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied for " + describe(consumer));
 }

@@ -25,7 +25,11 @@ std::vector<ConsumerId> manageable_consumers(pg::Spi& spi);
 /// The owner's role. Throws pg::Error 42704 where it does not exist any more.
 Oid owner_of(const Consumer& consumer);
 
-/// Throws pg::Error 42501 unless the current user is the owner, a member of that role, or a superuser.
+/// Whether the current user is the role that the owner's name stands for now: a role that was renamed takes its rights
+/// along, but not its consumers.
+bool owner_is_current_user(const Consumer& consumer);
+
+/// Throws pg::Error 42501 unless the current user is the owner, may act as that role, or is a superuser.
 void check_may_change(const Consumer& consumer);
 
 /// Throws pg::Error 42501 unless the current user may change the consumer or is a member of pg_monitor.

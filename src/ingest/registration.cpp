@@ -56,6 +56,7 @@ bool register_slots(const Pending& consumer, FullTransactionId begun_by) {
 
 /// Before the commit, as an error while committing is a PANIC; the workers wait for the transaction.
 void register_pending() {
+  if (pending().empty()) return;
   const FullTransactionId transaction = GetTopFullTransactionId();
   for (const Pending& consumer : pending())
     if (!register_slots(consumer, transaction))

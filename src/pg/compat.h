@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 /// What differs between the PostgreSQL versions that are supported (15 to 18), and nothing else.
 
 extern "C" {
@@ -54,6 +56,19 @@ inline void check_server_usage(Oid server, Oid user) {
 #endif
   if (result != ACLCHECK_OK) aclcheck_error(result, OBJECT_FOREIGN_SERVER, GetForeignServer(server)->servername);
 }
+
+/// Whether the member has the role's rights or may take them by SET ROLE. 16 made these options of a membership; ADMIN
+/// alone gives neither.
+inline bool may_act_as(Oid member, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return has_privs_of_role(member, role) || member_can_set_role(member, role);
+#else
+  return is_member_of_role(member, role);
+#endif
+}
+
+/// The same for pg_has_role.
+constexpr std::string_view acting_privileges = PG_VERSION_NUM >= 160000 ? "USAGE, SET" : "MEMBER";
 
 /// 17 lets a worker connect as a role that may not log in.
 #if PG_VERSION_NUM >= 170000

@@ -2,6 +2,7 @@
 
 import pytest
 from psycopg import errors
+from support import consumers
 
 
 @pytest.fixture
@@ -89,3 +90,68 @@ def test_what_the_planner_folds_gets_nothing_of_the_superuser_who_calls_begin(wo
     with pytest.raises(errors.InsufficientPrivilege, match="security-restricted operation"):
         world.execute("SELECT " + call.replace("csv", "text"), {"topic": name})
     assert ran_as(world) == set()
+
+
+# --- owners that change ---
+
+def test_a_dropped_owner_hides_nothing_of_others_and_drop_still_works(world, topic):
+    name = topic()
+    as_alice(world, "CREATE TABLE lab.stream (n bigint)")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s, 0)", [name])
+    world.execute("""
+        INSERT INTO pipeline_kafka_errors (consumer_id, topic, partition, message_offset, sqlstate, error)
+            SELECT id, topic, 0, 0, '22P02', 'bad' FROM pipeline_kafka_consumers;
+        CREATE ROLE bob LOGIN""")
+    assert as_alice(world, "SELECT count(*) FROM pipeline_kafka_errors") == [(1,)]
+    world.execute("REASSIGN OWNED BY alice TO postgres; DROP OWNED BY alice; DROP ROLE alice")
+    with world.connect(user="bob") as session:
+        assert session.execute("SELECT count(*) FROM pipeline_kafka_errors").fetchall() == [(0,)]
+    world.execute("SELECT kafka_consume_drop('lab.stream', %s)", [name])
+    assert world.value("SELECT count(*) FROM pg_foreign_table") == 0
+
+
+def test_drop_by_a_superuser_runs_event_triggers_of_nobody_else(world, topic):
+    name = topic()
+    as_alice(world, "CREATE TABLE lab.stream (n bigint)")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s, 0)", [name])
+    world.execute("""
+        CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS
+          $$BEGIN INSERT INTO lab.ran_as SELECT current_user; END$$;
+        CREATE EVENT TRIGGER note ON sql_drop EXECUTE FUNCTION note()""")
+    world.execute("SELECT kafka_consume_drop('lab.stream', %s)", [name])
+    assert ran_as(world) == {"alice"}
+
+
+def test_admin_of_a_role_alone_changes_nothing(world, topic):
+    if int(world.value("SHOW server_version_num")) < 160000:
+        pytest.skip("a membership without its rights is new in PostgreSQL 16")
+    name = topic()
+    as_alice(world, "CREATE TABLE lab.stream (n bigint)")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s, 0)", [name])
+    world.execute("CREATE ROLE bob LOGIN; GRANT alice TO bob WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+    with world.connect(user="bob") as session:
+        assert session.execute("SELECT count(*) FROM pipeline_kafka_consumers").fetchall() == [(0,)]
+        assert session.execute("SELECT kafka_consume_end()").fetchall() == [(0,)]
+        with pytest.raises(errors.InsufficientPrivilege):
+            session.execute("SELECT kafka_consume_drop('lab.stream', %s)", [name])
+
+
+# --- what a call costs, and how long it may last ---
+
+def test_transactions_that_only_read_take_no_transaction_id_after_a_begin(world, topic):
+    world.execute("CREATE TABLE lab.stream (n bigint)")
+    world.execute("SELECT kafka_consume_begin('lab.stream', %s, 0)", [topic()])
+    next_id = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+    before = world.value(next_id)
+    for _ in range(50):
+        world.execute("SELECT 1")
+    assert world.value(next_id) - before < 50
+
+
+@pytest.mark.parametrize("timeout", ["1000 years", "178000000 years"])
+def test_a_wait_may_last_as_long_as_one_likes(world, broker, topic, timeout):
+    name = topic()
+    broker.produce(name, "1")
+    world.execute("CREATE TABLE lab.stream (n bigint)")
+    consumers.begin(world, "lab.stream", name)
+    assert world.value("SELECT kafka_consume_wait('lab.stream', %s, %s::interval)", [name, timeout])

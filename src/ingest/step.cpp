@@ -12,12 +12,8 @@ namespace kafka_fdw::ingest {
 
 namespace {
 
-/// A plan for a statement on the state tables; `$S` stands for the extension's schema.
-pg::Plan owner_plan(std::string sql, std::initializer_list<Oid> types) {
-  const std::string& schema = extension().schema;
-  for (size_t at = sql.find("$S"); at != std::string::npos; at = sql.find("$S", at + schema.size()))
-    sql.replace(at, 2, schema);
-  return pg::Plan(sql, types);
+pg::Plan state_plan(std::string sql, std::initializer_list<Oid> types) {
+  return pg::Plan(with_schema(std::move(sql)), types);
 }
 
 /// 9999-12-31: what a producer gives beyond it is nonsense, and some of it is no timestamptz.
@@ -95,7 +91,7 @@ Step::Tallies Step::apply(pg::Spi& spi, const Portion& portion) {
 bool Step::holds_fence(bool fence_held) {
   if (!fence_held && !try_lock_consumer_shared(consumer_.id)) return false;
   if (!fence_)
-    fence_ = owner_plan(
+    fence_ = state_plan(
         "SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1 AND epoch = $2 "
         "AND (enabled AND owner = session_user OR $3)",
         {INT8OID, INT8OID, BOOLOID});
@@ -133,7 +129,7 @@ bool Step::advance(const Portion& portion, const Offsets& stored, const Tallies&
                                             INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID};
   if (updates > 0) {
     if (!update_)
-      update_ = owner_plan(std::string(R"(UPDATE $S.pipeline_kafka_offsets o
+      update_ = state_plan(std::string(R"(UPDATE $S.pipeline_kafka_offsets o
           SET next_offset = m.next_offset, messages = o.messages + m.messages, rows = o.rows + m.rows,
               tombstones = o.tombstones + m.tombstones, updated_at = clock_timestamp(),
               last_timestamp = CASE WHEN m.last_timestamp_ms < 0 THEN o.last_timestamp
@@ -147,7 +143,7 @@ bool Step::advance(const Portion& portion, const Offsets& stored, const Tallies&
   }
   if (updates < portion.next.size()) {
     if (!insert_)
-      insert_ = owner_plan(std::string(R"(INSERT INTO $S.pipeline_kafka_offsets
+      insert_ = state_plan(std::string(R"(INSERT INTO $S.pipeline_kafka_offsets
           (consumer_id, topic, partition, next_offset, messages, rows, tombstones, last_timestamp)
           SELECT $1, m.topic, m.partition, m.next_offset, m.messages, m.rows, m.tombstones,
                  CASE WHEN m.last_timestamp_ms >= 0 THEN to_timestamp(m.last_timestamp_ms / 1000.0) END

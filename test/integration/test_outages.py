@@ -7,7 +7,8 @@ import uuid
 
 import psycopg
 import pytest
-from confluent_kafka.admin import NewPartitions
+from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, NewPartitions, ResourcePatternType,
+                                   ResourceType)
 from support import consumers, wait_for
 
 CONNECT_TIMEOUT = 2
@@ -146,3 +147,19 @@ def test_partitions_added_later_are_taken_from_their_beginning(db, broker, topic
     add_partitions(broker, name, 2)
     broker.produce(name, "1", "2", partition=1)
     wait_for(lambda: sorted(rows(db)) == [1, 2], timeout=60, what="the rows of the new partition")
+
+
+# --- what a broker refuses ---
+
+@pytest.mark.broker_settings(authorizer_class_name="org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                             allow_everyone_if_no_acl_found="true")
+def test_a_topic_that_the_broker_keeps_from_us_is_not_authorized(own_broker, bare_db):
+    own_broker.create_topic("secret")
+    denied = AclBinding(ResourceType.TOPIC, "secret", ResourcePatternType.LITERAL, "User:ANONYMOUS", "*",
+                        AclOperation.ALL, AclPermissionType.DENY)
+    for result in own_broker.admin.create_acls([denied]).values():
+        result.result()
+    bare_db.use_broker(own_broker)
+    bare_db.execute("CREATE FOREIGN TABLE secret (n int) SERVER pipeline_kafka OPTIONS (topic 'secret')")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="secret"):
+        bare_db.execute("SELECT * FROM secret")

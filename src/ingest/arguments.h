@@ -18,7 +18,8 @@ namespace kafka_fdw::ingest {
 std::string required_text(FunctionCallInfo call, int place, const char* name);
 std::optional<std::string> optional_text(FunctionCallInfo call, int place);
 
-std::chrono::milliseconds milliseconds_of(const void* interval);  ///< an Interval; a month has 30 days; 100 years at most
+std::chrono::milliseconds milliseconds_of(
+    const void* interval);  ///< an Interval; a month has 30 days; 100 years at most
 
 /// What the caller of kafka_consume_begin gave; absent: NULL.
 struct BeginArguments {

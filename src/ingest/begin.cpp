@@ -12,6 +12,7 @@
 extern "C" {
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -66,9 +67,9 @@ bool is_preloaded() {
 /// Has workers started at commit, and warns once if they would not come back after a restart.
 class Starter {
  public:
-  void start(const Consumer& consumer) {
+  void start(const Consumer& consumer, const std::vector<int>& running = {}) {
     if (consumer.parallelism == 0) return;
-    start_workers_at_commit(consumer);
+    start_workers_at_commit(consumer, running);
     if (warned_ || is_preloaded()) return;
     warned_ = true;
     tell(WARNING, "consumers will not come back by themselves when the server restarts",
@@ -79,17 +80,21 @@ class Starter {
   bool warned_ = false;
 };
 
-void check_login(const Consumer& consumer) {
-  if (pg::worker_connection_flags != 0 || consumer.parallelism == 0) return;
-  const Oid owner = owner_of(consumer);
-  const bool may_log_in = pg::call([&] {
-    HeapTuple tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(owner));
+/// Whether workers can connect as the owner.
+bool owner_can_connect(const Consumer& consumer) {
+  if (consumer.parallelism == 0) return true;
+  return pg::call([&] {
+    HeapTuple tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(consumer.owner.c_str()));
     if (!HeapTupleIsValid(tuple)) return false;
-    const bool result = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple))->rolcanlogin;
+    const bool may_log_in = reinterpret_cast<Form_pg_authid>(GETSTRUCT(tuple))->rolcanlogin;
     ReleaseSysCache(tuple);
-    return result;
+    return may_log_in || pg::worker_connection_flags != 0;
   });
-  if (!may_log_in)
+}
+
+void check_login(const Consumer& consumer) {
+  (void)owner_of(consumer);
+  if (!owner_can_connect(consumer))
     fail(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "role \"" + consumer.owner + "\" is not permitted to log in",
          "Before PostgreSQL 17 the workers of a consumer connect as a role that may log in.");
 }
@@ -187,7 +192,7 @@ Consumer wanted_consumer(const Consumer& stored, Oid stream, const BeginArgument
 bool begin_again(pg::Spi& spi, Starter& starter, const Consumer& found, Oid stream, const BeginArguments& given) {
   check_may_change(found);
   if (is_as_wanted(spi, found, wanted_consumer(found, stream, given))) {
-    starter.start(found);
+    starter.start(found, running_slots(spi, found));
     return true;
   }
   lock_consumer_exclusively(found.id);
@@ -211,7 +216,16 @@ int64 begin(const BeginArguments& given) {
   }
 }
 
-/// The stream as it is called now; InvalidOid, with a WARNING, where it or the owner is gone.
+/// One consumer that cannot be begun must not keep the others from it.
+bool owner_is_ready(const Consumer& consumer, const BeginArguments& given) {
+  const bool there = pg::call([&] { return OidIsValid(get_role_oid(consumer.owner.c_str(), true)); });
+  if (there && owner_can_connect(with_arguments(consumer, given))) return true;
+  tell(WARNING, describe(consumer) + " is not started: its owner \"" + consumer.owner +
+                    (there ? "\" is not permitted to log in" : "\" does not exist"));
+  return false;
+}
+
+/// The stream as it is called now; InvalidOid, with a WARNING, where it is gone.
 Oid find_stream_again(const Consumer& consumer) {
   const bool there = pg::call([&] { return get_rel_name(consumer.stream); }) != nullptr;
   const Oid stream = there ? consumer.stream : resolve_relation(consumer.stream_name);
@@ -226,7 +240,7 @@ int64 begin_all(const BeginArguments& given) {
   int64 count = 0;
   for (const ConsumerId id : manageable_consumers(spi)) {
     const std::optional<Consumer> stored = load_consumer(spi, id);
-    if (!stored) continue;
+    if (!stored || !owner_is_ready(*stored, given)) continue;
     const Oid stream = find_stream_again(*stored);
     if (OidIsValid(stream) && begin_again(spi, starter, *stored, stream, given)) ++count;
   }

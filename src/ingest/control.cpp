@@ -88,21 +88,13 @@ bool goes_on(pg::Spi& spi, const Consumer& consumer) {
   return !failed.empty();
 }
 
-/// Asks the broker, before the consumer is locked: its workers must not wait for that.
-std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
-  const fdw::Position position = fdw::parse_position(target);
-  fdw::ScopedLease lease(connection_of(consumer));
-  std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
-  lease.give_back();
-  check_within_log(offsets);
-  return offsets;
-}
-
 std::string seek(const std::string& stream, const std::string& topic, const std::string& target) {
   pg::Spi spi;
   const Consumer found = require_consumer(spi, stream, topic);
   check_may_change(found);
+  // Asks the broker before the consumer is locked: its workers must not wait for that.
   const std::vector<TopicOffset> offsets = resolve_target(found, target);
+  check_within_log(offsets);
   const Consumer consumer = require_locked(spi, stream, topic);
   std::string had = positions(spi, consumer);
   store_offsets(spi, consumer.id, offsets);

@@ -92,9 +92,10 @@ Consumer require_consumer(pg::Spi& spi, const std::string& stream, const std::st
 
 std::vector<ConsumerId> manageable_consumers(pg::Spi& spi) {
   const pg::Rows rows = run_as_owner(spi, R"(
-      SELECT c.id FROM $S.pipeline_kafka_consumers c JOIN pg_roles r ON r.rolname = c.owner
-       WHERE pg_has_role($1, r.oid, $2) ORDER BY c.id)",
-                                     {pg::Param::oid(GetUserId()), pg::Param::text(pg::acting_privileges)});
+      SELECT c.id FROM $S.pipeline_kafka_consumers c LEFT JOIN pg_roles r ON r.rolname = c.owner
+       WHERE coalesce(pg_has_role($1, r.oid, $2), $3) ORDER BY c.id)",
+                                     {pg::Param::oid(GetUserId()), pg::Param::text(pg::acting_privileges),
+                                      pg::Param::boolean(pg::call([] { return superuser(); }))});
   std::vector<ConsumerId> result;
   for (size_t i = 0; i < rows.size(); ++i) result.push_back(*rows.integer(i, 1));
   return result;

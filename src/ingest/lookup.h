@@ -19,7 +19,8 @@ std::optional<Consumer> look_up_consumer(pg::Spi& spi, const std::string& stream
 /// The same; throws pg::Error 42P01 for a stream and 42704 for a consumer that does not exist.
 Consumer require_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic);
 
-/// Those that the current user may change, by id: whoever locks several does it in this order.
+/// Those that the current user may change, which is a superuser where the owner is gone. By id: whoever locks several
+/// does it in this order.
 std::vector<ConsumerId> manageable_consumers(pg::Spi& spi);
 
 /// The owner's role. Throws pg::Error 42704 where it does not exist any more.

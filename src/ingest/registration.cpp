@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstring>
 
 #include "ingest/launcher.h"
+#include "ingest/state.h"
 #include "ingest/worker.h"
 #include "module.h"
 
@@ -18,7 +20,7 @@ namespace {
 /// A consumer whose workers start when the transaction commits.
 struct Pending {
   ConsumerId consumer;
-  int parallelism;
+  std::vector<int> slots;
   Oid role;
   SubTransactionId subtransaction;
 };
@@ -30,6 +32,13 @@ std::vector<Pending>& pending() {
 
 Oid role_of(const Consumer& consumer) {
   return pg::call([&] { return get_role_oid(consumer.owner.c_str(), false); });
+}
+
+std::vector<int> slots_without(const Consumer& consumer, const std::vector<int>& running) {
+  std::vector<int> slots;
+  for (int slot = 0; slot < consumer.parallelism; ++slot)
+    if (std::ranges::find(running, slot) == running.end()) slots.push_back(slot);
+  return slots;
 }
 
 bool register_worker(const WorkerArguments& arguments) {
@@ -49,7 +58,7 @@ bool register_worker(const WorkerArguments& arguments) {
 }
 
 bool register_slots(const Pending& consumer, FullTransactionId begun_by) {
-  for (int slot = 0; slot < consumer.parallelism; ++slot)
+  for (const int slot : consumer.slots)
     if (!register_worker({MyDatabaseId, consumer.role, consumer.consumer, slot, begun_by})) return false;
   return true;
 }
@@ -104,20 +113,33 @@ void register_callbacks() {
 
 }  // namespace
 
-void start_workers_at_commit(const Consumer& consumer) {
+void start_workers_at_commit(const Consumer& consumer, const std::vector<int>& running) {
   register_callbacks();
-  // One that an outer transaction asked for stays: this subtransaction may be rolled back. Of two workers of one slot the
-  // second finds the slot taken and ends.
+  // One that an outer transaction asked for stays: this subtransaction may be rolled back. Of two workers of one slot
+  // the second finds the slot taken and ends.
   const SubTransactionId own = GetCurrentSubTransactionId();
   std::erase_if(pending(), [&](const Pending& other) {
-    return other.consumer == consumer.id && other.subtransaction == own;
+    return other.consumer == consumer.id && other.subtransaction == own && running.empty();
   });
-  pending().push_back({consumer.id, consumer.parallelism, role_of(consumer), own});
+  pending().push_back({consumer.id, slots_without(consumer, running), role_of(consumer), own});
+}
+
+std::vector<int> running_slots(pg::Spi& spi, const Consumer& consumer) {
+  const pg::Rows rows =
+      run_as_owner(spi, R"(
+      SELECT l.objsubid::int - 1 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+       WHERE l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock' AND l.objsubid > 0
+         AND l.database = $1 AND l.classid = $2 AND l.objid = $3 AND a.usesysid = $4)",
+                   {pg::Param::oid(MyDatabaseId), pg::Param::oid(extension().consumers),
+                    pg::Param::oid(static_cast<Oid>(consumer.id)), pg::Param::oid(role_of(consumer))});
+  std::vector<int> slots;
+  for (size_t row = 0; row < rows.size(); ++row) slots.push_back(static_cast<int>(*rows.integer(row, 1)));
+  return slots;
 }
 
 bool register_workers(const Consumer& consumer) {
-  const Pending slots{consumer.id, consumer.parallelism, role_of(consumer), InvalidSubTransactionId};
-  return pg::call([&] { return register_slots(slots, InvalidFullTransactionId); });
+  const Pending all{consumer.id, slots_without(consumer, {}), role_of(consumer), InvalidSubTransactionId};
+  return pg::call([&] { return register_slots(all, InvalidFullTransactionId); });
 }
 
 }  // namespace kafka_fdw::ingest

@@ -111,6 +111,14 @@ std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client
   return result;
 }
 
+std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
+  const fdw::Position position = fdw::parse_position(target);
+  fdw::ScopedLease lease(connection_of(consumer));
+  std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
+  lease.give_back();
+  return offsets;
+}
+
 void check_within_log(const std::vector<TopicOffset>& offsets) {
   for (const auto& [topic, offset, log] : offsets) {
     if (offset > log.high)

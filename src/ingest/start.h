@@ -25,6 +25,9 @@ struct TopicOffset {
 std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client& client,
                                     const std::vector<std::string>& topics);
 
+/// The same for a position as it is written, asked from the consumer's broker.
+std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target);
+
 /// Throws pg::Error 22023 for an offset past the end.
 void check_within_log(const std::vector<TopicOffset>& offsets);
 

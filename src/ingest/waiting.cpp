@@ -44,14 +44,6 @@ class LatestSnapshot {
   int exceptions_;
 };
 
-std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
-  const fdw::Position position = fdw::parse_position(target);
-  fdw::ScopedLease lease(connection_of(consumer));
-  std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
-  lease.give_back();
-  return offsets;
-}
-
 /// Throws pg::Error 55000 where waiting would be in vain.
 void check_goes_on(pg::Spi& spi, const Consumer& consumer) {
   const pg::Rows rows = run_as_owner(spi, R"(

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "ingest/consumer.h"
 
 extern "C" {
@@ -18,8 +20,12 @@ struct WorkerArguments {
 };
 
 /// Has workers for all slots of the consumer started when the current transaction commits; forgotten when its
-/// (sub)transaction aborts. A slot that has a worker already keeps it.
-void start_workers_at_commit(const Consumer& consumer);
+/// (sub)transaction aborts. A slot that has a worker already keeps it; for those named as running none is started.
+void start_workers_at_commit(const Consumer& consumer, const std::vector<int>& running = {});
+
+/// Slots that a worker process of the consumer's owner holds. Looking takes no lock: a worker that found its slot
+/// locked would end.
+std::vector<int> running_slots(pg::Spi& spi, const Consumer& consumer);
 
 /// Registers the workers with the postmaster now: for the launcher. False: max_worker_processes did not suffice.
 bool register_workers(const Consumer& consumer);

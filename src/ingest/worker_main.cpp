@@ -1,5 +1,6 @@
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "ingest/session.h"
 #include "ingest/transaction.h"
@@ -66,11 +67,43 @@ void end_clients(int, Datum) {
   kafka::Reaper::drain(drain_time);
 }
 
+/// A connection refused for a reason that time does not heal: the role is gone or may not log in, or the database is
+/// gone. The postmaster would start the worker again for ever, even of a consumer that was dropped.
+class Refusal {
+ public:
+  static void watch() {
+    outer_ = emit_log_hook;
+    emit_log_hook = note;
+    on_proc_exit(end, 0);
+  }
+  static void forget() {
+    emit_log_hook = outer_;
+    refused_ = false;
+  }
+
+ private:
+  static void note(ErrorData* error) {
+    if (outer_ != nullptr) outer_(error);
+    if (error->elevel == FATAL)
+      refused_ = error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ||
+                 error->sqlerrcode == ERRCODE_UNDEFINED_DATABASE;
+  }
+  /// proc_exit goes on with the remaining callbacks and this exit code.
+  static void end(int, Datum) {
+    if (std::exchange(refused_, false)) proc_exit(0);
+  }
+
+  static inline emit_log_hook_type outer_ = nullptr;
+  static inline bool refused_ = false;
+};
+
 void connect(const WorkerArguments& arguments) {
   pqsignal(SIGTERM, die);
   pqsignal(SIGHUP, SignalHandlerForConfigReload);
   BackgroundWorkerUnblockSignals();
+  Refusal::watch();
   BackgroundWorkerInitializeConnectionByOid(arguments.database, arguments.role, pg::worker_connection_flags);
+  Refusal::forget();
   for (const auto& [name, value] : pinned_settings) SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
   before_shmem_exit(end_clients, 0);
 }

@@ -75,8 +75,8 @@ int64_t number(const Properties& properties, std::string_view name, int64_t othe
 void require_mechanism(const Properties& properties) {
   const auto mechanism = sasl_mechanism(properties);
   if (mechanism && mechanism->empty())
-    throw Error(ErrorClass::bad_property, "security.protocol \"" + properties.find("security.protocol")->second +
-                                              "\" needs \"sasl.mechanism\"");
+    throw Error(ErrorClass::bad_property,
+                "security.protocol \"" + properties.find("security.protocol")->second + "\" needs \"sasl.mechanism\"");
 }
 
 void check_allowed(const std::string& name) {

@@ -13,8 +13,8 @@ extern "C" {
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 #include "optimizer/pathnode.h"
@@ -121,7 +121,8 @@ inline Oid scan_user(ForeignScanState* node) {
   return OidIsValid(user) ? user : GetUserId();
 }
 
-/// Before 17 a subtransaction is refused while the leader is in parallel mode. Gather nodes then run in the leader alone.
+/// Before 17 a subtransaction is refused while the leader is in parallel mode. Gather nodes then run in the leader
+/// alone.
 inline void stay_out_of_parallel_mode(EState* estate) {
 #if PG_VERSION_NUM < 170000
   if (estate->es_plannedstmt != nullptr) estate->es_plannedstmt->parallelModeNeeded = false;

@@ -92,8 +92,8 @@ class Plan {
   SPIPlanPtr plan_ = nullptr;
 };
 
-/// Acts as another role for a scope, with a search_path of its own, as a security definer function does. Where the role is
-/// not the current one, the scope is a security-restricted operation: code of the one role can leave nothing behind
+/// Acts as another role for a scope, with a search_path of its own, as a security definer function does. Where the role
+/// is not the current one, the scope is a security-restricted operation: code of the one role can leave nothing behind
 /// (cursors WITH HOLD, deferred triggers, temporary tables) that would run with the rights of the other.
 class AsUser {
  public:

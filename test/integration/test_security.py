@@ -2,7 +2,7 @@
 
 import pytest
 from psycopg import errors
-from support import consumers
+from support import consumers, wait_for
 
 
 @pytest.fixture
@@ -134,6 +134,74 @@ def test_admin_of_a_role_alone_changes_nothing(world, topic):
         assert session.execute("SELECT kafka_consume_end()").fetchall() == [(0,)]
         with pytest.raises(errors.InsufficientPrivilege):
             session.execute("SELECT kafka_consume_drop('lab.stream', %s)", [name])
+
+
+def test_begin_of_all_goes_on_past_an_owner_that_is_gone(world, topic):
+    as_alice(world, "CREATE TABLE lab.stream (n bigint)")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s, 0)", [topic()])
+    world.execute("REASSIGN OWNED BY alice TO postgres; DROP OWNED BY alice; DROP ROLE alice")
+    world.execute("CREATE TABLE stream (n bigint)")
+    world.execute("SELECT kafka_consume_begin('stream', %s, 0)", [topic()])
+    warnings = []
+    with world.connect() as session:
+        session.add_notice_handler(lambda d: warnings.append(d.message_primary))
+        assert session.execute("SELECT kafka_consume_begin()").fetchall() == [(1,)]
+    assert any("does not exist" in warning for warning in warnings), warnings
+
+
+def test_begin_of_all_goes_on_past_an_owner_who_may_not_log_in(world, topic):
+    if int(world.value("SHOW server_version_num")) >= 170000:
+        pytest.skip("since PostgreSQL 17 workers need no login")
+    as_alice(world, "CREATE TABLE lab.stream (n bigint)")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s, 0)", [topic()])
+    world.execute("ALTER ROLE alice NOLOGIN; CREATE TABLE stream (n bigint)")
+    world.execute("SELECT kafka_consume_begin('stream', %s, 0)", [topic()])
+    assert world.value("SELECT kafka_consume_begin(1)") == 1
+
+
+@pytest.mark.pg_settings(log_min_messages="debug1")
+@pytest.mark.pg_settings(log_min_messages="debug1")  # the postmaster tells of processes that it forgets
+def test_a_worker_whose_role_may_not_log_in_is_not_started_again(world, own_pg, broker, topic):
+    if int(world.value("SHOW server_version_num")) >= 170000:
+        pytest.skip("since PostgreSQL 17 workers need no login")
+    name = topic()
+    as_alice(world, "CREATE TABLE lab.stream (n bigint)")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s)", [name])
+    wait_for(lambda: consumers.workers(world), what="a worker")
+    world.execute("ALTER ROLE alice NOLOGIN")
+    assert world.value("SELECT pg_terminate_backend(%s)", consumers.workers(world))
+    refused = "is not permitted to log in"
+    wait_for(lambda: refused in own_pg.log.read(), what="a refused connection")
+    wait_for(lambda: "unregistering background worker \"kafka consumer" in own_pg.log.read(), what="its end")
+    assert own_pg.log.read().count(refused) == 1
+    state, detail = world.execute("SELECT state, detail FROM kafka_stat_consumers")[0]
+    assert (state, detail) == ("waiting", "Slot 0 has no worker process.")
+
+
+# --- processes ---
+
+@pytest.mark.pg_settings(max_worker_processes=3)
+def test_a_slot_without_a_process_is_seen_and_a_begin_takes_none_that_others_need(world, broker, topic):
+    # The launcher's process is free again once it has ended; parallel queries are off.
+    name = topic(partitions=3)
+    world.execute("CREATE TABLE stream (n bigint)")
+    warnings = consumers.begin(world, "stream", name, parallelism=5)
+    assert any("no free worker process" in warning for warning in warnings)
+    wait_for(lambda: consumers.workers(world), what="workers")
+    consumers.wait_for_state(world, "stream", "waiting")
+    detail, hint = world.execute("SELECT detail, hint FROM kafka_stat_consumers")[0]
+    assert "has no worker process" in detail and "max_worker_processes" in hint
+
+
+@pytest.mark.pg_settings(max_worker_processes=3)
+def test_a_begin_that_changes_nothing_needs_no_process(world, broker, topic):
+    name = topic(partitions=2)
+    world.execute("CREATE TABLE stream (n bigint)")
+    assert consumers.begin(world, "stream", name, parallelism=2) == []
+    wait_for(lambda: len(consumers.workers(world)) == 2, what="workers")
+    consumers.wait_for_state(world, "stream", "idle")
+    assert consumers.begin(world, "stream", name) == []
+    assert consumers.begin(world, "stream", name) == []
 
 
 # --- what a call costs, and how long it may last ---

@@ -128,8 +128,8 @@ bool parse_uuid(std::string_view text, Value& value) {
   std::array<uint8_t, 16> bytes;
   int seen = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
-    int high = hex_digits[static_cast<uint8_t>(text[places[i]])];
-    int low = hex_digits[static_cast<uint8_t>(text[places[i] + 1])];
+    const int8_t high = hex_digits[static_cast<uint8_t>(text[places[i]])];
+    const int8_t low = hex_digits[static_cast<uint8_t>(text[places[i] + 1])];
     seen |= high | low;
     bytes[i] = static_cast<uint8_t>(high << 4 | low);
   }

@@ -85,11 +85,10 @@ Condition parse(const List* list, int& position) {
 }  // namespace
 
 Selection select(const Condition& condition, std::span<const Comparand> comparands) {
-  const Selection everything{OffsetSet::none(), OffsetSet::all()};
-  const Selection nothing{OffsetSet::none(), OffsetSet::none()};
+  Selection selection{OffsetSet::none(), OffsetSet::all()};
   switch (condition.kind) {
     case Kind::everything:
-      return everything;
+      return selection;
     case Kind::compare:
     case Kind::compare_any: {
       OffsetSet set = compared(condition, comparands[static_cast<size_t>(condition.expression)]);
@@ -97,17 +96,16 @@ Selection select(const Condition& condition, std::span<const Comparand> comparan
       return {OffsetSet::none(), std::move(set)};
     }
     case Kind::all_of: {
-      Selection selection = everything;
       for (const Condition& child : condition.children) selection = both(selection, select(child, comparands));
       return selection;
     }
     case Kind::any_of: {
-      Selection selection = nothing;
+      selection = {OffsetSet::none(), OffsetSet::none()};
       for (const Condition& child : condition.children) selection = either(selection, select(child, comparands));
       return selection;
     }
   }
-  return everything;
+  return selection;
 }
 
 List* condition_to_list(const Condition& condition) { return append(NIL, condition); }

@@ -8,8 +8,8 @@ namespace {
 
 /// Known to the process while its statement's context lives.
 struct Entry {
-  Entry(MemoryContext statement_, Oid relation_, std::vector<int32_t> partitions)
-      : statement(statement_), relation(relation_), snapshot{std::move(partitions), {}, {}} {
+  Entry(MemoryContext context, Oid table, std::vector<int32_t> partitions)
+      : statement(context), relation(table), snapshot{std::move(partitions), {}, {}} {
     entries().push_back(this);
   }
   ~Entry() { std::erase(entries(), this); }

@@ -47,6 +47,7 @@ std::string closest_topic(kafka::Client& client, const std::string& topic) {
   try {
     const auto infos = pg::await(client, client.topics(std::nullopt, name_time));
     std::vector<std::string_view> names;
+    names.reserve(infos.size());
     for (const kafka::TopicInfo& info : infos) names.push_back(info.name);
     return std::string(kafka::closest_name(topic, names));
   } catch (const kafka::Error&) {

@@ -143,7 +143,7 @@ bool Session::connect() {
     status_.note_end({range.topic, range.partition}, std::exchange(range.to, kafka::OffsetSet::max_offset));
     partitions_.emplace(range.topic, range.partition);
   }
-  reader_.emplace(lease_->client(), consumer_.topics, std::move(survey.ranges));
+  reader_.emplace(lease_->client(), consumer_.topics, survey.ranges);
   return true;
 }
 

@@ -72,29 +72,29 @@ void end_clients(int, Datum) {
 class Refusal {
  public:
   static void watch() {
-    outer_ = emit_log_hook;
+    outer = emit_log_hook;
     emit_log_hook = note;
     on_proc_exit(end, 0);
   }
   static void forget() {
-    emit_log_hook = outer_;
-    refused_ = false;
+    emit_log_hook = outer;
+    refused = false;
   }
 
  private:
   static void note(ErrorData* error) {
-    if (outer_ != nullptr) outer_(error);
+    if (outer != nullptr) outer(error);
     if (error->elevel == FATAL)
-      refused_ = error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ||
-                 error->sqlerrcode == ERRCODE_UNDEFINED_DATABASE;
+      refused = error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ||
+                error->sqlerrcode == ERRCODE_UNDEFINED_DATABASE;
   }
   /// proc_exit goes on with the remaining callbacks and this exit code.
   static void end(int, Datum) {
-    if (std::exchange(refused_, false)) proc_exit(0);
+    if (std::exchange(refused, false)) proc_exit(0);
   }
 
-  static inline emit_log_hook_type outer_ = nullptr;
-  static inline bool refused_ = false;
+  static inline emit_log_hook_type outer = nullptr;
+  static inline bool refused = false;
 };
 
 void connect(const WorkerArguments& arguments) {

@@ -32,7 +32,7 @@ ClientHandle make_handle(const Properties& properties, const Journal& journal, E
   rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason, sizeof(reason));
   if (handle == nullptr)
     throw Error(ErrorClass::bad_property, "could not make a Kafka client", journal.redacted(reason));
-  conf.release();
+  (void)conf.release();  // the handle owns it now
   clients_alive.fetch_add(1);
   return ClientHandle(handle);
 }
@@ -81,7 +81,7 @@ struct Client::Impl : ErrorListener {
   auto ask(std::string what, Query query) {
     using Answer = decltype(query(handle.get(), std::stop_token()));
     auto answer = std::make_shared<QueryAnswer<Answer>>(journal, std::move(what));
-    helper.run([answer, event = event, handle = handle.get(), query = std::move(query)](std::stop_token stop) {
+    helper.run([answer, event = event, handle = handle.get(), query = std::move(query)](const std::stop_token& stop) {
       answer->fill([&] { return query(handle, stop); });
       event->signal();
     });
@@ -138,10 +138,10 @@ const std::string& Client::last_trouble() const noexcept { return impl_->journal
 Pending<std::vector<TopicInfo>> Client::topics(std::optional<std::string> name, std::chrono::milliseconds timeout) {
   std::string what = "could not read the metadata of " + (name ? "topic \"" + *name + "\"" : "the topics") +
                      " within " + std::to_string(timeout.count()) + " ms";
-  return impl_->ask(std::move(what),
-                    [name = std::move(name), deadline = Deadline(timeout)](rd_kafka_t* handle, std::stop_token stop) {
-                      return query_topics(handle, name, deadline, stop);
-                    });
+  return impl_->ask(std::move(what), [name = std::move(name), deadline = Deadline(timeout)](
+                                         rd_kafka_t* handle, const std::stop_token& stop) {
+    return query_topics(handle, name, deadline, stop);
+  });
 }
 
 Pending<std::vector<Watermarks>> Client::watermarks(std::string topic, std::vector<int32_t> partitions,
@@ -149,7 +149,7 @@ Pending<std::vector<Watermarks>> Client::watermarks(std::string topic, std::vect
   std::string what =
       "could not read the watermarks of topic \"" + topic + "\" within " + std::to_string(timeout.count()) + " ms";
   return impl_->ask(std::move(what), [topic = std::move(topic), partitions = std::move(partitions),
-                                      deadline = Deadline(timeout)](rd_kafka_t* handle, std::stop_token stop) {
+                                      deadline = Deadline(timeout)](rd_kafka_t* handle, const std::stop_token& stop) {
     return query_watermarks(handle, topic, partitions, deadline, stop);
   });
 }
@@ -159,7 +159,7 @@ Pending<std::vector<int64_t>> Client::offsets_for_times(std::string topic, std::
   std::string what =
       "could not look up times in topic \"" + topic + "\" within " + std::to_string(timeout.count()) + " ms";
   return impl_->ask(std::move(what), [topic = std::move(topic), points = std::move(points),
-                                      deadline = Deadline(timeout)](rd_kafka_t* handle, std::stop_token stop) {
+                                      deadline = Deadline(timeout)](rd_kafka_t* handle, const std::stop_token& stop) {
     return query_offsets_for_times(handle, topic, points, deadline, stop);
   });
 }
@@ -174,7 +174,7 @@ rd_kafka_topic_s* Client::topic(const std::string& name) {
 }
 
 void Client::throw_failure() {
-  if (auto failure = std::exchange(impl_->failure, std::nullopt)) throw *failure;
+  if (auto failure = std::exchange(impl_->failure, std::nullopt)) throw Error(*failure);
 }
 
 void Client::watch(rd_kafka_queue_s* queue) noexcept { impl_->event->watch(queue); }

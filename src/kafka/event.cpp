@@ -21,17 +21,17 @@ Event::Event() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
 
 Event::~Event() { close(descriptor_); }
 
-void Event::signal() noexcept {
+void Event::signal() const noexcept {
   // Fails only when the counter is full, and then the descriptor is readable anyway.
   [[maybe_unused]] auto written = write(descriptor_, &one, sizeof(one));
 }
 
-void Event::drain() noexcept {
+void Event::drain() const noexcept {
   uint64_t count;
   [[maybe_unused]] auto taken = read(descriptor_, &count, sizeof(count));
 }
 
-void Event::watch(rd_kafka_queue_s* queue) noexcept {
+void Event::watch(rd_kafka_queue_s* queue) const noexcept {
   rd_kafka_queue_io_event_enable(queue, descriptor_, &one, sizeof(one));
 }
 

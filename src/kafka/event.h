@@ -13,12 +13,12 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   int descriptor() const noexcept { return descriptor_; }
-  void signal() noexcept;
-  void drain() noexcept;
+  void signal() const noexcept;
+  void drain() const noexcept;
 
   /// A queue that is watched signals when something comes into it after it was last polled. Unwatch it before either
   /// goes.
-  void watch(rd_kafka_queue_s* queue) noexcept;
+  void watch(rd_kafka_queue_s* queue) const noexcept;
   static void unwatch(rd_kafka_queue_s* queue) noexcept;
 
  private:

@@ -1,7 +1,8 @@
 #include "kafka/helper_thread.h"
 
 #include <pthread.h>
-#include <signal.h>
+
+#include <csignal>
 
 namespace kafka_fdw::kafka {
 namespace {
@@ -33,13 +34,13 @@ HelperThread::~HelperThread() {
 }
 
 void HelperThread::run(Task task) {
-  if (!thread_.joinable()) thread_ = start_quiet_thread([this](std::stop_token stop) { work(stop); });
+  if (!thread_.joinable()) thread_ = start_quiet_thread([this](const std::stop_token& stop) { work(stop); });
   std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
   changed_.notify_one();
 }
 
-void HelperThread::work(std::stop_token stop) {
+void HelperThread::work(const std::stop_token& stop) {
   while (true) {
     Task task;
     {
@@ -52,7 +53,7 @@ void HelperThread::work(std::stop_token stop) {
   }
 }
 
-void pause(std::stop_token stop, std::chrono::milliseconds duration) {
+void pause(const std::stop_token& stop, std::chrono::milliseconds duration) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);

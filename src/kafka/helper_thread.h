@@ -26,7 +26,7 @@ class HelperThread {
   void run(Task task);
 
  private:
-  void work(std::stop_token stop);
+  void work(const std::stop_token& stop);
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -35,6 +35,6 @@ class HelperThread {
 };
 
 /// Returns early when a stop is asked for.
-void pause(std::stop_token stop, std::chrono::milliseconds duration);
+void pause(const std::stop_token& stop, std::chrono::milliseconds duration);
 
 }  // namespace kafka_fdw::kafka

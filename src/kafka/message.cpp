@@ -49,7 +49,7 @@ void MessageBatch::add(rd_kafka_message_s* handle, int32_t topic) {
       .value = view(handle->payload, handle->len),
       .handle = handle,
   });
-  owner.release();
+  (void)owner.release();
   bytes_ += message.bytes();
 }
 

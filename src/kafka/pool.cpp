@@ -87,7 +87,7 @@ class Keeper {
 
  private:
   void start() {
-    if (!thread_.joinable()) thread_ = start_quiet_thread([this](std::stop_token) { work(); });
+    if (!thread_.joinable()) thread_ = start_quiet_thread([this](const std::stop_token&) { work(); });
   }
 
   void doom(std::unique_ptr<Client> client) {

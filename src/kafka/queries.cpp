@@ -29,7 +29,7 @@ std::string describe(const std::string& topic, int32_t partition) {
 /// error)`. A call of librdkafka cannot be interrupted, so the first attempts are short, for the sake of a client that
 /// is to go; they grow, so that a slow broker is given the time it needs.
 template <class Attempt, class GiveUp>
-void insist(Deadline deadline, std::stop_token stop, Attempt attempt, GiveUp give_up) {
+void insist(Deadline deadline, const std::stop_token& stop, Attempt attempt, GiveUp give_up) {
   constexpr auto between_attempts = std::chrono::milliseconds(50);
   for (int patience_ms = 250;; patience_ms = std::min(2 * patience_ms, 60000)) {
     rd_kafka_resp_err_t error = attempt(std::min(patience_ms, deadline.remaining_ms()));
@@ -55,7 +55,8 @@ TopicInfo topic_info(const rd_kafka_metadata_topic& topic) {
 }
 
 /// Fills in the offsets of the list, whose offsets are timestamps before.
-void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline deadline, std::stop_token stop) {
+void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline deadline,
+             const std::stop_token& stop) {
   PartitionList asked(rd_kafka_topic_partition_list_copy(list));
   rd_kafka_topic_partition_t* failed = nullptr;
   auto attempt = [&](int timeout_ms) -> rd_kafka_resp_err_t {
@@ -84,7 +85,7 @@ void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline
 
 /// One offset per point, with Kafka's own meaning of -1 (the end) and -2 (the start) as timestamps.
 std::vector<int64_t> look_up(rd_kafka_t* handle, const std::string& topic, const std::vector<TimePoint>& points,
-                             Deadline deadline, std::stop_token stop) {
+                             Deadline deadline, const std::stop_token& stop) {
   if (points.empty()) return {};
   PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(points.size())));
   for (const TimePoint& point : points) {
@@ -107,7 +108,7 @@ std::vector<TimePoint> at_time(const std::vector<int32_t>& partitions, int64_t t
 }  // namespace
 
 std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
-                                    std::stop_token stop) {
+                                    const std::stop_token& stop) {
   TopicHandle only;
   if (name) {
     only.reset(rd_kafka_topic_new(handle, name->c_str(), nullptr));
@@ -130,13 +131,14 @@ std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std:
     throw_for_topic(error_class, name.value_or(""), error);
   });
   std::vector<TopicInfo> infos;
+  infos.reserve(static_cast<size_t>(metadata->topic_cnt));
   for (int i = 0; i < metadata->topic_cnt; ++i) infos.push_back(topic_info(metadata->topics[i]));
   return infos;
 }
 
 std::vector<Watermarks> query_watermarks(rd_kafka_t* handle, const std::string& topic,
                                          const std::vector<int32_t>& partitions, Deadline deadline,
-                                         std::stop_token stop) {
+                                         const std::stop_token& stop) {
   std::vector<int64_t> lows = look_up(handle, topic, at_time(partitions, timestamp_of_start), deadline, stop);
   std::vector<int64_t> highs = look_up(handle, topic, at_time(partitions, timestamp_of_end), deadline, stop);
   std::vector<Watermarks> watermarks;
@@ -148,7 +150,7 @@ std::vector<Watermarks> query_watermarks(rd_kafka_t* handle, const std::string& 
 
 std::vector<int64_t> query_offsets_for_times(rd_kafka_t* handle, const std::string& topic,
                                              const std::vector<TimePoint>& points, Deadline deadline,
-                                             std::stop_token stop) {
+                                             const std::stop_token& stop) {
   std::vector<TimePoint> asked = points;
   for (TimePoint& point : asked) point.timestamp_ms = std::max<int64_t>(0, point.timestamp_ms);
   std::vector<int64_t> offsets = look_up(handle, topic, asked, deadline, stop);

@@ -35,15 +35,15 @@ struct Unanswered {
 // reason. They throw Error for what waiting does not mend, else Unanswered.
 
 std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
-                                    std::stop_token stop);
+                                    const std::stop_token& stop);
 
 std::vector<Watermarks> query_watermarks(rd_kafka_t* handle, const std::string& topic,
                                          const std::vector<int32_t>& partitions, Deadline deadline,
-                                         std::stop_token stop);
+                                         const std::stop_token& stop);
 
 std::vector<int64_t> query_offsets_for_times(rd_kafka_t* handle, const std::string& topic,
                                              const std::vector<TimePoint>& points, Deadline deadline,
-                                             std::stop_token stop);
+                                             const std::stop_token& stop);
 
 /// Filled by the helper thread, taken by the owner of the client: `ready_` is what passes the other members over.
 template <class T>

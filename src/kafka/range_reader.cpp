@@ -217,7 +217,7 @@ void RangeReader::Impl::stop(const PartitionReader& reader) noexcept {
   rd_kafka_consume_stop(handles_[reader.topic()], reader.partition());
 }
 
-RangeReader::RangeReader(Client& client, std::vector<std::string> topics, std::vector<Range> ranges)
+RangeReader::RangeReader(Client& client, std::vector<std::string> topics, const std::vector<Range>& ranges)
     : impl_(std::make_unique<Impl>(client, std::move(topics), ranges)) {
   impl_->begin();
 }

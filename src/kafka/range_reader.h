@@ -19,7 +19,7 @@ class RangeReader {
  public:
   /// Ranges sorted by (topic, partition, from), disjoint. Partitions are read side by side, the ranges of a partition
   /// one after the other.
-  RangeReader(Client& client, std::vector<std::string> topics, std::vector<Range> ranges);
+  RangeReader(Client& client, std::vector<std::string> topics, const std::vector<Range>& ranges);
   ~RangeReader();
   RangeReader(const RangeReader&) = delete;
   RangeReader& operator=(const RangeReader&) = delete;

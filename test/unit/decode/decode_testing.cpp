@@ -60,6 +60,7 @@ std::vector<std::string> decode_row(Decoder& decoder, size_t columns, std::strin
     return {std::string(error.sqlstate()) + " " + error.what() + at};
   }
   std::vector<std::string> result;
+  result.reserve(row.size());
   for (const Value& value : row) result.push_back(show(value));
   return result;
 }

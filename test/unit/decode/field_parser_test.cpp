@@ -30,9 +30,8 @@ TEST(ParseInteger, KeepsWithinTheRangeOfTheType) {
 }
 
 TEST(ParseInteger, LeavesEveryOtherFormToTheInputFunction) {
-  expect_input(Type::int4, {"", " ", "+", "-", "+-1", "++1", "1.0", "1e3", "0x10", "0b1", "1_000", "1 2", "1a",
-                            "\xC2\xA0"
-                            "1"});
+  expect_input(Type::int4,
+               {"", " ", "+", "-", "+-1", "++1", "1.0", "1e3", "0x10", "0b1", "1_000", "1 2", "1a", "\xC2\xA0 1"});
 }
 
 TEST(ParseBoolean, TakesUniquePrefixesOfAnyCase) {

@@ -227,7 +227,7 @@ TEST(JsonFormat, BoundsTheDepthOfPointers) {
     std::string message = "1";
     for (size_t i = 0; i < depth; ++i) {
       pointer += "/x";
-      message = "{\"x\":" + message + "}";
+      message.insert(0, "{\"x\":").push_back('}');
     }
     return decode({column(pointer)}, message);
   };

@@ -14,15 +14,16 @@ struct Tree {
   enum class Kind { null, literal, string, object, array };
   Kind kind = Kind::null;
   std::string raw;
-  std::string text;                                   ///< literal, string: its text form
-  std::vector<std::pair<std::string, Tree>> members;  ///< elements have empty names
+  std::string text;           ///< literal, string: its text form
+  std::vector<Tree> members;  ///< of an object or array
+  std::string name = {};      ///< of a member of an object
 
   const Tree* find(std::span<const std::string> parts) const {
     if (parts.empty()) return this;
     const Tree* found = nullptr;
     for (size_t i = 0; i < members.size(); ++i) {
-      const bool match = kind == Kind::array ? std::to_string(i) == parts[0] : members[i].first == parts[0];
-      if (match) found = &members[i].second;
+      const bool match = kind == Kind::array ? std::to_string(i) == parts[0] : members[i].name == parts[0];
+      if (match) found = &members[i];
     }
     return found == nullptr ? nullptr : found->find(parts.subspan(1));
   }
@@ -90,8 +91,9 @@ class Generator {
       result.raw += space();
       std::string name = is_object ? key() : "";
       if (is_object) result.raw += quote(name) + space() + ":" + space();
-      result.members.emplace_back(name, value(depth));
-      result.raw += result.members.back().second.raw + space();
+      result.members.push_back(value(depth));
+      result.members.back().name = name;
+      result.raw += result.members.back().raw + space();
     }
     result.raw += is_object ? "}" : "]";
     return result;
@@ -167,7 +169,7 @@ TEST(JsonRandom, StrictAgreesOnWhatIsThere) {
     for (const Column& c : columns) complete &= tree.find(json_path_parts(c.path)) != nullptr;
     for (const auto& member : tree.members) {
       bool known = false;
-      for (const Column& c : columns) known |= json_path_parts(c.path)[0] == member.first;
+      for (const Column& c : columns) known |= json_path_parts(c.path)[0] == member.name;
       complete &= known;
     }
     Format strict;

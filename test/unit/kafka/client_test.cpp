@@ -136,6 +136,7 @@ TEST(Client, WatermarksOfAllPartitions) {
   Client client(cluster.properties());
   auto marks = await(client, client.watermarks("clicks", {0, 1, 2}, patience));
   std::vector<std::pair<int64_t, int64_t>> bounds;
+  bounds.reserve(marks.size());
   for (const Watermarks& mark : marks) bounds.emplace_back(mark.low, mark.high);
   EXPECT_THAT(bounds, ElementsAre(std::pair(0, 7), std::pair(0, 0), std::pair(0, 3)));
   EXPECT_TRUE(await(client, client.watermarks("clicks", {}, patience)).empty());

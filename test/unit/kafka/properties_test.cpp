@@ -162,7 +162,7 @@ TEST(Properties, SaslWithoutAMechanismIsRefused) {
   }
 }
 
-std::string secret_of(Properties properties) {
+std::string secret_of(const Properties& properties) {
   const Identity identity = identity_of(properties);
   return identity.of_process ? "the process" : std::string(identity.secret);
 }

@@ -9,7 +9,6 @@
 namespace kafka_fdw::kafka {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAreArray;
 

@@ -159,7 +159,6 @@ def test_begin_of_all_goes_on_past_an_owner_who_may_not_log_in(world, topic):
     assert world.value("SELECT kafka_consume_begin(1)") == 1
 
 
-@pytest.mark.pg_settings(log_min_messages="debug1")
 @pytest.mark.pg_settings(log_min_messages="debug1")  # the postmaster tells of processes that it forgets
 def test_a_worker_whose_role_may_not_log_in_is_not_started_again(world, own_pg, broker, topic):
     if int(world.value("SHOW server_version_num")) >= 170000:
@@ -176,6 +175,26 @@ def test_a_worker_whose_role_may_not_log_in_is_not_started_again(world, own_pg, 
     assert own_pg.log.read().count(refused) == 1
     state, detail = world.execute("SELECT state, detail FROM kafka_stat_consumers")[0]
     assert (state, detail) == ("waiting", "Slot 0 has no worker process.")
+
+
+def test_a_role_that_takes_an_owners_name_gets_nothing_of_its_rights(world, broker, topic):
+    """Owners are kept by name; the workers of the renamed role must not run for the one that has its name now."""
+    name = topic()
+    as_alice(world, f"""CREATE TABLE lab.stream (n bigint);
+                        CREATE FOREIGN TABLE lab.source (n bigint) SERVER pipeline_kafka
+                          OPTIONS (topic '{name}', format 'text')""")
+    statement = "INSERT INTO lab.ran_as SELECT current_user FROM lab.source"
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s, statement => %s)", [name, statement])
+    broker.produce(name, "1")
+    wait_for(lambda: ran_as(world) == {"alice"}, what="alice's row")
+    world.execute("TRUNCATE lab.ran_as; ALTER ROLE alice RENAME TO alicia; CREATE ROLE alice LOGIN")
+    wait_for(lambda: not consumers.workers(world), what="the end of the worker")
+    world.execute("""GRANT USAGE ON FOREIGN SERVER pipeline_kafka TO alice; GRANT USAGE ON SCHEMA lab TO alice;
+                     GRANT INSERT ON lab.stream TO alice; GRANT SELECT ON lab.source TO alice""")
+    broker.produce(name, "2")
+    as_alice(world, "SELECT kafka_consume_begin('lab.stream', %s)", [name])
+    wait_for(lambda: ran_as(world), what="a row")
+    assert ran_as(world) == {"alice"}
 
 
 # --- processes ---

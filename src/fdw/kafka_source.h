@@ -1,42 +1,30 @@
 #pragma once
 
-#include <optional>
-
-#include "fdw/connection.h"
 #include "fdw/message_source.h"
-#include "fdw/statement.h"
+#include "fdw/topic_view.h"
 #include "kafka/range_reader.h"
 
 namespace kafka_fdw::fdw {
 
-/// Messages of a topic out of Kafka, between offsets that are fixed once per statement and table.
+/// Messages of a topic out of Kafka.
 class KafkaSource final : public MessageSource {
  public:
-  /// Contacts nobody yet. The table must outlive the source. `statement` is the query's context.
-  KafkaSource(const Table& table, Oid user, MemoryContext statement);
+  /// The view must outlive the source. Contacts nobody yet.
+  explicit KafkaSource(TopicView& topic) : topic_(topic) {}
 
-  /// What the table's `start` leaves of the partitions in `wanted`.
-  kafka::OffsetSet default_range(const kafka::OffsetSet& wanted);
-
-  void open(const kafka::OffsetSet& wanted) override;
+  void open(const kafka::OffsetSet& wanted) override { read(topic_.ranges(wanted)); }
+  /// As open, with ranges that are known already: sorted by partition and offset, disjoint.
+  void read(std::vector<kafka::Range> ranges);
   const kafka::Message* next() override;
   void close() override;
   Counters counters() const override { return counters_; }
 
  private:
-  kafka::Client& client();
-  TopicSnapshot& snapshot();
-  std::vector<kafka::Watermarks> watermarks(const kafka::OffsetSet& wanted);
   bool fetch();
   void check_progress();
-  [[noreturn]] void throw_stalled() const;
+  [[noreturn]] void throw_stalled();
 
-  const Table& table_;
-  Oid user_;
-  MemoryContext statement_;
-  std::optional<Connection> connection_;
-  // The reader and the messages use the client's handle: they go first.
-  std::optional<kafka::Lease> lease_;
+  TopicView& topic_;
   std::unique_ptr<kafka::RangeReader> reader_;
   kafka::MessageBatch batch_;
   size_t next_ = 0;         ///< in batch_

@@ -3,13 +3,11 @@
 #include "fdw/estimate.h"
 #include "fdw/pushdown.h"
 #include "fdw/table.h"
-#include "pg/compat.h"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
@@ -18,17 +16,6 @@ extern "C" {
 namespace kafka_fdw::fdw {
 
 namespace {
-
-/// A request to the brokers, in the planner's unit of cost.
-constexpr Cost startup_cost = 10;
-/// Decoding a column, in calls of an operator.
-constexpr double operators_per_column = 4;
-
-/// What GetForeignRelSize leaves in the relation's fdw_private: plain data, as a planner's context may live long.
-struct RelationSize {
-  Estimate estimate;
-  int columns;  ///< that must be decoded
-};
 
 /// The relation is locked by the planner.
 Table load_planned_table(Oid relation) {
@@ -67,20 +54,6 @@ void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreignt
     baserel->tuples = size->estimate.messages;
     baserel->rows = clamp_row_est(size->estimate.rows);
     baserel->fdw_private = size;
-  });
-}
-
-void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid) {
-  pg::entry([&] {
-    const auto* size = static_cast<const RelationSize*>(baserel->fdw_private);
-    const Cost decoding = cpu_operator_cost * operators_per_column * size->columns;
-    const Cost per_message = cpu_tuple_cost + decoding + baserel->baserestrictcost.per_tuple;
-    const Cost startup = startup_cost + baserel->baserestrictcost.startup;
-    const Cost total = startup + per_message * size->estimate.read;
-    pg::call([&] {
-      add_path(baserel, reinterpret_cast<Path*>(pg::create_foreign_scan_path(
-                            root, baserel, baserel->rows, startup, total, NIL, baserel->lateral_relids, NIL)));
-    });
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "fdw/estimate.h"
 #include "pg/boundary.h"
 
 extern "C" {
@@ -13,6 +14,12 @@ namespace kafka_fdw::fdw {
 enum PlanItem : int {
   plan_condition,  ///< condition_to_list
   plan_columns     ///< attribute numbers that somebody looks at, a list of integers
+};
+
+/// What GetForeignRelSize leaves in the relation's fdw_private: plain data, as a planner's context may live long.
+struct RelationSize {
+  Estimate estimate;
+  int columns;  ///< that must be decoded
 };
 
 /// The planner's callbacks; see PostgreSQL's "Writing a Foreign Data Wrapper".

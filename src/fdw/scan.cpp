@@ -57,6 +57,7 @@ Scan::Scan(ForeignScanState* node)
   // Now, not at the first fetch: the executor may find that it need not fetch at all, and that has looked at the batch
   // too.
   if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_);
+  if (source_ == nullptr) source_ = std::make_unique<KafkaSource>(topic_.emplace(table_, user_, statement_of(node)));
   if (builder_.keeps_errors()) pg::stay_out_of_parallel_mode(node->ss.ps.state);
 }
 
@@ -73,10 +74,7 @@ void Scan::next(TupleTableSlot* slot) {
 void Scan::open() {
   const Selection selection = evaluate();
   nothing_wanted_ = selection.all().empty();
-  if (!nothing_wanted_) {
-    if (source_ == nullptr) make_source();
-    source_->open(wanted(selection));
-  }
+  if (!nothing_wanted_) source_->open(wanted(selection));
   open_ = true;
 }
 
@@ -95,22 +93,13 @@ Selection Scan::evaluate() {
 
 kafka::OffsetSet Scan::wanted(const Selection& selection) {
   // A consumer's batch begins where the consumer stands, whatever the table's start.
-  if (kafka_ == nullptr || selection.unbounded.empty()) return selection.all();
-  return selection.bounded | (selection.unbounded & kafka_->default_range(selection.unbounded));
-}
-
-void Scan::make_source() {
-  auto source = std::make_unique<KafkaSource>(table_, user_, statement_of(node_));
-  kafka_ = source.get();
-  source_ = std::move(source);
+  if (!topic_ || selection.unbounded.empty()) return selection.all();
+  return selection.bounded | (selection.unbounded & topic_->default_range(selection.unbounded));
 }
 
 void Scan::close() {
-  if (source_ != nullptr) source_->close();
-}
-
-MessageSource::Counters Scan::messages() const {
-  return source_ == nullptr ? MessageSource::Counters{} : source_->counters();
+  source_->close();
+  if (topic_) topic_->close();
 }
 
 void kafkaBeginForeignScan(ForeignScanState* node, int) {

@@ -1,18 +1,18 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "fdw/condition.h"
 #include "fdw/message_source.h"
 #include "fdw/table.h"
+#include "fdw/topic_view.h"
 
 extern "C" {
 #include "nodes/execnodes.h"
 }
 
 namespace kafka_fdw::fdw {
-
-class KafkaSource;
 
 /// A scan of one foreign table in one plan. Owned by the query's memory context.
 class Scan {
@@ -25,14 +25,13 @@ class Scan {
 
   const Table& table() const noexcept { return table_; }
   const Condition& condition() const noexcept { return condition_; }
-  MessageSource::Counters messages() const;
+  MessageSource::Counters messages() const { return source_->counters(); }
   const pg::RowBuilder::Counters& rows() const noexcept { return builder_.counters(); }
 
  private:
   void open();
   Selection evaluate();
   kafka::OffsetSet wanted(const Selection& selection);
-  void make_source();
 
   ForeignScanState* node_;
   Oid user_;  ///< of the moment when the scan begins: rows may be fetched as another
@@ -41,8 +40,8 @@ class Scan {
   List* expressions_ = NIL;  ///< ExprStates
   std::vector<Oid> types_;   ///< theirs
   pg::RowBuilder builder_;
-  std::unique_ptr<MessageSource> source_;  ///< null until a scan wants anything
-  KafkaSource* kafka_ = nullptr;           ///< source_, unless a consumer's batch is
+  std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
+  std::unique_ptr<MessageSource> source_;  ///< may use topic_: goes first
   bool open_ = false;                      ///< source_ stands at a row of this scan, or nothing is wanted
   bool nothing_wanted_ = false;
 };

@@ -1,0 +1,96 @@
+#include "fdw/topic_view.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "fdw/estimate.h"
+#include "fdw/position.h"
+#include "fdw/watermarks.h"
+
+namespace kafka_fdw::fdw {
+
+namespace {
+
+std::vector<int32_t> partitions_in(const kafka::OffsetSet& wanted, const std::vector<int32_t>& partitions) {
+  std::vector<int32_t> result;
+  std::ranges::copy_if(partitions, std::back_inserter(result),
+                       [&](int32_t partition) { return !wanted.of_partition(partition).empty(); });
+  return result;
+}
+
+std::vector<kafka::Range> ranges_within(const kafka::OffsetSet& wanted, const std::vector<kafka::Watermarks>& marks) {
+  std::vector<kafka::Range> ranges;
+  for (const auto& [partition, low, high] : marks)
+    for (const kafka::Interval& interval : wanted.of_partition(partition)) {
+      const int64_t from = std::max(low, interval.from);
+      const int64_t to = std::min(high, interval.to);
+      if (from < to) ranges.push_back({.topic = 0, .partition = partition, .from = from, .to = to});
+    }
+  return ranges;
+}
+
+}  // namespace
+
+TopicView::TopicView(const Table& table, Oid user, MemoryContext statement)
+    : table_(table), user_(user), statement_(statement) {}
+
+kafka::Client& TopicView::client() {
+  if (!lease_) lease_.emplace(lease_client(connection()));
+  return lease_->client();
+}
+
+const Connection& TopicView::connection() {
+  if (!connection_) connection_ = load_connection(table_.server, user_, table_.properties);
+  return *connection_;
+}
+
+TopicSnapshot& TopicView::snapshot() {
+  if (TopicSnapshot* known = find_snapshot(statement_, table_.relation)) return *known;
+  kafka::Client& asked = client();
+  return keep_snapshot(statement_, table_.relation, fetch_partitions(asked, connection(), table_.topic));
+}
+
+/// Those of the statement, of the partitions that `wanted` has anything of.
+std::vector<kafka::Watermarks> TopicView::watermarks(const kafka::OffsetSet& wanted) {
+  TopicSnapshot& known = snapshot();
+  std::vector<int32_t> asked = partitions_in(wanted, known.partitions);
+  std::erase_if(asked, [&](int32_t partition) { return known.watermarks.contains(partition); });
+  if (!asked.empty()) {
+    kafka::Client& broker = client();
+    const auto answer = fetch_watermarks(broker, connection(), table_.topic, std::move(asked));
+    for (const kafka::Watermarks& marks : answer) known.watermarks.emplace(marks.partition, marks);
+    if (answer.size() == known.partitions.size()) remember_watermarks(table_, user_, answer);
+  }
+  std::vector<kafka::Watermarks> marks;
+  for (const int32_t partition : partitions_in(wanted, known.partitions))
+    if (const auto found = known.watermarks.find(partition); found != known.watermarks.end())
+      marks.push_back(found->second);
+  return marks;
+}
+
+kafka::OffsetSet TopicView::default_range(const kafka::OffsetSet& wanted) {
+  if (table_.start.empty() || table_.start == "earliest") return kafka::OffsetSet::all();
+  const std::vector<kafka::Watermarks> all_marks = watermarks(wanted);
+  std::map<int32_t, int64_t>& starts = snapshot().starts;
+  std::vector<kafka::Watermarks> unresolved = all_marks;
+  std::erase_if(unresolved, [&](const auto& marks) { return starts.contains(marks.partition); });
+  const auto found = resolve_position(parse_position(table_.start), client(), table_.topic, unresolved);
+  for (size_t i = 0; i < found.size(); ++i) starts.emplace(unresolved[i].partition, found[i]);
+  kafka::OffsetSet range = kafka::OffsetSet::none();
+  for (const int64_t partition : partitions_in(wanted, snapshot().partitions))
+    if (const auto start = starts.find(static_cast<int32_t>(partition)); start != starts.end())
+      range = range | (kafka::OffsetSet::partitions(partition, partition + 1) &
+                       kafka::OffsetSet::offsets(start->second, kafka::OffsetSet::max_offset));
+  return range;
+}
+
+std::vector<kafka::Range> TopicView::ranges(const kafka::OffsetSet& wanted) {
+  return wanted.empty() ? std::vector<kafka::Range>{} : ranges_within(wanted, watermarks(wanted));
+}
+
+void TopicView::close() {
+  if (lease_) lease_->give_back();
+  lease_.reset();
+}
+
+}  // namespace kafka_fdw::fdw

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "fdw/connection.h"
+#include "fdw/statement.h"
+#include "fdw/table.h"
+#include "kafka/offset_set.h"
+
+namespace kafka_fdw::fdw {
+
+/// What one scan sees of its table's topic: the partitions and offsets as its statement met them first, and the client
+/// that it asks and reads with, leased when it is first needed.
+class TopicView {
+ public:
+  /// Contacts nobody yet. The table must outlive the view. `statement` is the query's context.
+  TopicView(const Table& table, Oid user, MemoryContext statement);
+
+  const Table& table() const noexcept { return table_; }
+  kafka::Client& client();
+  const Connection& connection();
+
+  /// What the table's `start` leaves of the partitions in `wanted`.
+  kafka::OffsetSet default_range(const kafka::OffsetSet& wanted);
+
+  /// The part of `wanted` that the topic has, by partition and offset.
+  std::vector<kafka::Range> ranges(const kafka::OffsetSet& wanted);
+
+  /// Keeps the client for others: the scan ends in good order.
+  void close();
+
+ private:
+  TopicSnapshot& snapshot();
+  std::vector<kafka::Watermarks> watermarks(const kafka::OffsetSet& wanted);
+
+  const Table& table_;
+  Oid user_;
+  MemoryContext statement_;
+  std::optional<Connection> connection_;
+  std::optional<kafka::Lease> lease_;
+};
+
+}  // namespace kafka_fdw::fdw

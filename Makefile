@@ -77,8 +77,9 @@ demo-stop: ## end the servers that make demo KEEP=1 left
 	@demo/stop
 
 .PHONY: bench
-bench: deps-test install .venv/.installed ## measure, side by side with the alternatives
-	@PG_CONFIG="$(PG_CONFIG)" bench/run
+bench: deps-test install .venv/.installed ## measure, side by side with the alternatives (BENCH_ARGS="--part scans")
+	@cmake --build $(build_dir) --target raw_reader
+	@PG_CONFIG="$(PG_CONFIG)" bench/run $(BENCH_ARGS)
 
 .PHONY: lint format
 lint: deps-lint configure ## formatting, clang-tidy, shellcheck and the layering rules

@@ -21,3 +21,10 @@ CREATE FUNCTION kafka_get_watermarks(
   AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION kafka_get_watermarks(regclass) IS
   'first offset and end (the last stable offset) of each partition of a foreign table''s topic';
+
+CREATE FUNCTION kafka_topics(
+    server name DEFAULT 'pipeline_kafka',
+    OUT topic text, OUT partitions int, OUT replication_factor int, OUT internal boolean)
+  RETURNS SETOF record
+  AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION kafka_topics(name) IS 'topics of a server that the user may use; internal: the cluster keeps it for itself';

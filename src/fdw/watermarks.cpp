@@ -129,6 +129,13 @@ std::vector<kafka::Watermarks> ask_watermarks(kafka::Client& client, const std::
   return ask_watermarks(client, topic, std::move(partitions), left);
 }
 
+std::vector<kafka::TopicInfo> fetch_topics(kafka::Client& client, const Connection& connection) {
+  auto topics = explain_errors(client, connection, {},
+                               [&] { return pg::await(client, client.topics(std::nullopt, connect_timeout())); });
+  std::ranges::sort(topics, {}, &kafka::TopicInfo::name);
+  return topics;
+}
+
 std::vector<int32_t> fetch_partitions(kafka::Client& client, const Connection& connection, const std::string& topic) {
   return explain_errors(client, connection, topic, [&] { return ask_partitions(client, topic, connect_timeout()); });
 }

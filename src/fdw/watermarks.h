@@ -19,6 +19,8 @@ std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Con
                                                 const std::string& topic);
 std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
                                                 const std::string& topic, std::vector<int32_t> partitions);
+/// All topics of the server, by name.
+std::vector<kafka::TopicInfo> fetch_topics(kafka::Client& client, const Connection& connection);
 std::vector<int32_t> fetch_partitions(kafka::Client& client, const Connection& connection, const std::string& topic);
 
 }  // namespace kafka_fdw::fdw

@@ -71,16 +71,6 @@ void refuse_what_is_not_supported(FunctionCallInfo call) {
   }
 }
 
-std::optional<int> optional_int(FunctionCallInfo call, int place) {
-  if (is_null(call, place)) return std::nullopt;
-  return DatumGetInt32(call->args[place].value);
-}
-
-std::optional<int64_t> optional_bigint(FunctionCallInfo call, int place) {
-  if (is_null(call, place)) return std::nullopt;
-  return DatumGetInt64(call->args[place].value);
-}
-
 std::optional<std::string> optional_delimiter(FunctionCallInfo call, int place) {
   std::optional<std::string> delimiter = optional_text(call, place);
   if (delimiter == "\\t") delimiter = "\t";
@@ -112,17 +102,6 @@ void check_start(const std::optional<std::string>& start) {
 }
 
 }  // namespace
-
-std::optional<std::string> optional_text(FunctionCallInfo call, int place) {
-  if (is_null(call, place)) return std::nullopt;
-  return std::string(pg::call([&] { return TextDatumGetCString(call->args[place].value); }));
-}
-
-std::string required_text(FunctionCallInfo call, int place, const char* name) {
-  if (is_null(call, place))
-    fail(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string("argument \"") + name + "\" must not be null");
-  return *optional_text(call, place);
-}
 
 std::chrono::milliseconds milliseconds_of(const void* interval) {
   const auto* span = static_cast<const Interval*>(interval);

@@ -6,17 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "pg/boundary.h"
-
-extern "C" {
-#include "fmgr.h"
-}
+#include "pg/arguments.h"
 
 namespace kafka_fdw::ingest {
 
-/// The text argument at that place (from 0). Throws pg::Error 22004, naming it, where it is NULL.
-std::string required_text(FunctionCallInfo call, int place, const char* name);
-std::optional<std::string> optional_text(FunctionCallInfo call, int place);
+using pg::optional_bigint;
+using pg::optional_int;
+using pg::optional_text;
+using pg::required_text;
 
 std::chrono::milliseconds milliseconds_of(
     const void* interval);  ///< an Interval; a month has 30 days; 100 years at most

@@ -1,16 +1,10 @@
 #pragma once
 
-#include <string>
-
-#include "pg/boundary.h"
+#include "pg/fail.h"
 
 namespace kafka_fdw::ingest {
 
-/// Throws a pg::Error. The SQLSTATE is one of PostgreSQL's ERRCODE_ values.
-[[noreturn]] void fail(int sqlstate, const std::string& message, const std::string& hint = {},
-                       const std::string& detail = {});
-
-/// A WARNING or a NOTICE for the client.
-void tell(int level, const std::string& message, const std::string& hint = {});
+using pg::fail;
+using pg::tell;
 
 }  // namespace kafka_fdw::ingest

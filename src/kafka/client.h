@@ -25,6 +25,7 @@ struct PartitionInfo {
 struct TopicInfo {
   std::string name;
   int32_t replication_factor;
+  bool internal;                          ///< the cluster keeps it for itself
   std::vector<PartitionInfo> partitions;  ///< by id
 };
 

@@ -43,8 +43,15 @@ void insist(Deadline deadline, const std::stop_token& stop, Attempt attempt, Giv
   }
 }
 
+/// The topics that Kafka itself marks so; librdkafka's metadata leave the mark out.
+bool is_internal(std::string_view topic) {
+  constexpr std::string_view internal[] = {"__consumer_offsets", "__transaction_state", "__share_group_state",
+                                           "__cluster_metadata"};
+  return std::ranges::find(internal, topic) != std::end(internal);
+}
+
 TopicInfo topic_info(const rd_kafka_metadata_topic& topic) {
-  TopicInfo info{topic.topic, 0, {}};
+  TopicInfo info{topic.topic, 0, is_internal(topic.topic), {}};
   for (int i = 0; i < topic.partition_cnt; ++i) {
     const auto& partition = topic.partitions[i];
     info.partitions.push_back({partition.id, partition.leader});

@@ -1,9 +1,9 @@
-#include "ingest/fail.h"
+#include "pg/fail.h"
 
-namespace kafka_fdw::ingest {
+namespace kafka_fdw::pg {
 
 void fail(int sqlstate, const std::string& message, const std::string& hint, const std::string& detail) {
-  pg::call([&] {
+  call([&] {
     ereport(ERROR, (errcode(sqlstate), errmsg_internal("%s", message.c_str()),
                     detail.empty() ? 0 : errdetail_internal("%s", detail.c_str()),
                     hint.empty() ? 0 : errhint("%s", hint.c_str())));
@@ -12,9 +12,9 @@ void fail(int sqlstate, const std::string& message, const std::string& hint, con
 }
 
 void tell(int level, const std::string& message, const std::string& hint) {
-  pg::call([&] {
+  call([&] {
     ereport(level, (errmsg_internal("%s", message.c_str()), hint.empty() ? 0 : errhint("%s", hint.c_str())));
   });
 }
 
-}  // namespace kafka_fdw::ingest
+}  // namespace kafka_fdw::pg

@@ -117,7 +117,9 @@ void kafkaExplainForeignScan(ForeignScanState* node, ExplainState* es) {
       ExplainPropertyInteger("Messages", nullptr, messages.messages, es);
       ExplainPropertyInteger("Bytes", nullptr, messages.bytes, es);
       ExplainPropertyInteger("Decoded", nullptr, scan.rows().decoded, es);
+      ExplainPropertyInteger("Skipped", nullptr, messages.skipped, es);
       ExplainPropertyInteger("In error", nullptr, scan.rows().in_error, es);
+      if (es->timing) ExplainPropertyFloat("Wait time", "ms", static_cast<double>(messages.wait_us) / 1000, 3, es);
     });
   });
 }

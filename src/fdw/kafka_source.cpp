@@ -11,12 +11,21 @@ namespace {
 constexpr size_t first_batch = 100;
 constexpr size_t largest_batch = 4096;
 
+int64_t microseconds_since(pg::Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(pg::Clock::now() - start).count();
+}
+
 }  // namespace
 
+void KafkaSource::open(const kafka::OffsetSet& wanted) {
+  const pg::Clock::time_point asked_at = pg::Clock::now();
+  std::vector<kafka::Range> ranges = topic_.ranges(wanted);
+  counters_.wait_us += microseconds_since(asked_at);
+  read(std::move(ranges));
+}
+
 void KafkaSource::read(std::vector<kafka::Range> ranges) {
-  reader_.reset();
-  batch_.clear();
-  next_ = 0;
+  drop_reader();
   batch_limit_ = first_batch;
   ranges_ = std::move(ranges);
   if (ranges_.empty()) return;
@@ -26,7 +35,10 @@ void KafkaSource::read(std::vector<kafka::Range> ranges) {
 
 const kafka::Message* KafkaSource::next() {
   if (next_ == batch_.size() && !fetch()) return nullptr;
-  return &batch_.messages()[next_++];
+  const kafka::Message& message = batch_.messages()[next_++];
+  ++counters_.messages;
+  counters_.bytes += static_cast<int64_t>(message.bytes());
+  return &message;
 }
 
 /// False at the end.
@@ -46,8 +58,6 @@ bool KafkaSource::fetch() {
     check_progress();
   }
   batch_limit_ = std::min(batch_limit_ * 2, largest_batch);
-  counters_.messages += static_cast<int64_t>(batch_.size());
-  counters_.bytes += static_cast<int64_t>(batch_.bytes());
   return true;
 }
 
@@ -61,6 +71,7 @@ void KafkaSource::check_progress() {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(progress_at_ + read_timeout() - now);
   if (left.count() <= 0) throw_stalled();
   pg::wait_readable(topic_.client().event_descriptor(), left);
+  counters_.wait_us += microseconds_since(now);
 }
 
 void KafkaSource::throw_stalled() {
@@ -82,10 +93,20 @@ void KafkaSource::throw_stalled() {
                      "The setting kafka_fdw.read_timeout says how long a scan waits without progress.");
 }
 
-void KafkaSource::close() {
+MessageSource::Counters KafkaSource::counters() const {
+  Counters counters = counters_;
+  counters.skipped += static_cast<int64_t>(batch_.size() - next_);
+  if (reader_ != nullptr) counters.skipped += static_cast<int64_t>(reader_->passed_over());
+  return counters;
+}
+
+void KafkaSource::drop_reader() noexcept {
+  counters_ = counters();
   reader_.reset();
   batch_.clear();
   next_ = 0;
 }
+
+void KafkaSource::close() { drop_reader(); }
 
 }  // namespace kafka_fdw::fdw

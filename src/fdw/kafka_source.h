@@ -12,15 +12,16 @@ class KafkaSource final : public MessageSource {
   /// The view must outlive the source. Contacts nobody yet.
   explicit KafkaSource(TopicView& topic) : topic_(topic) {}
 
-  void open(const kafka::OffsetSet& wanted) override { read(topic_.ranges(wanted)); }
+  void open(const kafka::OffsetSet& wanted) override;
   /// As open, with ranges that are known already: sorted by partition and offset, disjoint.
   void read(std::vector<kafka::Range> ranges);
   const kafka::Message* next() override;
   void close() override;
-  Counters counters() const override { return counters_; }
+  Counters counters() const override;
 
  private:
   bool fetch();
+  void drop_reader() noexcept;
   void check_progress();
   [[noreturn]] void throw_stalled();
 

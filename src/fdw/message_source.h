@@ -24,10 +24,22 @@ class MessageSource {
   /// The scan ends in good order: resources may be kept for others. The destructor alone means that it did not.
   virtual void close() = 0;
 
+  /// Of all rescans together. Plain numbers, which workers can add up in shared memory.
   struct Counters {
-    int64_t ranges = 0;    ///< offset ranges asked for, all rescans together
-    int64_t messages = 0;  ///< read
-    int64_t bytes = 0;     ///< of keys and values
+    int64_t ranges = 0;    ///< offset ranges asked for
+    int64_t messages = 0;  ///< given out by next()
+    int64_t bytes = 0;     ///< of their keys and values
+    int64_t skipped = 0;   ///< messages fetched besides: outside the ranges, or nobody asked for them any more
+    int64_t wait_us = 0;   ///< for which the scan waited for the broker, in microseconds
+
+    Counters& operator+=(const Counters& other) noexcept {
+      ranges += other.ranges;
+      messages += other.messages;
+      bytes += other.bytes;
+      skipped += other.skipped;
+      wait_us += other.wait_us;
+      return *this;
+    }
   };
   virtual Counters counters() const = 0;
 };

@@ -50,6 +50,7 @@ struct RangeReader::Impl {
   PartitionReader* last_found_ = nullptr;
   size_t unfinished_ = 0;
   uint64_t progress_ = 0;
+  uint64_t passed_over_ = 0;
   QueueHandle queue_;
   size_t fullest_ = 0;  ///< the longest that the queue was since brokers were woken
 
@@ -104,6 +105,7 @@ RangeReader::Status RangeReader::Impl::poll(MessageBatch& batch, size_t max_mess
     if (reader == nullptr || !reader->wants(message->offset)) {
       ++head_;
       ++progress_;
+      ++passed_over_;
       MessageHandle owner(message);
       if (reader != nullptr && !reader->finished()) follow(*reader, reader->skip(message->offset));
       continue;
@@ -238,5 +240,9 @@ std::vector<RangeReader::Position> RangeReader::positions() const {
 }
 
 uint64_t RangeReader::progress() const noexcept { return impl_->progress_; }
+
+uint64_t RangeReader::passed_over() const noexcept {
+  return impl_->passed_over_ + impl_->count_ - impl_->head_ + rd_kafka_queue_length(impl_->queue_.get());
+}
 
 }  // namespace kafka_fdw::kafka

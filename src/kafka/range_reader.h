@@ -47,6 +47,10 @@ class RangeReader {
   /// Grows whenever the broker gave a sign of progress (a message, skipped or not, or an EOF): for the read timeout.
   uint64_t progress() const noexcept;
 
+  /// Messages that were fetched and that poll did not give out: outside the ranges, or not yet asked for. Events of the
+  /// broker that wait in the queue count too.
+  uint64_t passed_over() const noexcept;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -14,6 +14,7 @@ void _PG_init(void);
 }
 
 #include "ingest/launcher.h"
+#include "ingest/stored.h"
 
 namespace kafka_fdw {
 
@@ -52,6 +53,7 @@ void define_settings() {
 
 void _PG_init(void) {
   kafka_fdw::define_settings();
+  kafka_fdw::ingest::provide_stored_offsets();
   // pg_upgrade's servers must not change what it copies.
   if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade) kafka_fdw::ingest::register_launcher();
 }

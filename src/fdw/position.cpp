@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "fdw/connection.h"
+#include "pg/fail.h"
 #include "pg/wait.h"
 
 extern "C" {
@@ -131,28 +132,84 @@ Position parse_by_partition(std::string_view text) {
   return position;
 }
 
-/// All but times, which need the broker.
+const Point& point_of(const Position& position, int32_t partition) {
+  const auto named = position.partitions.find(partition);
+  return named == position.partitions.end() ? position.all : named->second;
+}
+
+/// What the log alone tells; the earliest where others must be asked.
 int64_t offset_of(const Point& point, const kafka::Watermarks& marks) {
   switch (point.kind) {
-    case Point::Kind::earliest:
-    case Point::Kind::timestamp:
-      return marks.low;
     case Point::Kind::latest:
       return marks.high;
     case Point::Kind::offset:
       return std::max(point.value, marks.low);
     case Point::Kind::last:
       return marks.high - std::min(point.value, marks.high - marks.low);
+    case Point::Kind::earliest:
+    case Point::Kind::timestamp:
     case Point::Kind::stored:
     case Point::Kind::group:
       break;
   }
-  pg::call([&] {
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("the position \"%s\" is not supported here yet",
-                                                            point.kind == Point::Kind::stored ? "stored" : "group")));
-  });
-  pg_unreachable();
+  return marks.low;
+}
+
+/// An offset that somebody noted: what went from the log is gone, but a log that ends before it is another one.
+int64_t noted_offset(int64_t offset, const std::string& whose, const std::string& topic,
+                     const kafka::Watermarks& marks) {
+  if (offset <= marks.high) return std::max(offset, marks.low);
+  throw kafka::Error(kafka::ErrorClass::out_of_range,
+                     "offset " + std::to_string(offset) + " of " + whose + " is past the end of partition " +
+                         std::to_string(marks.partition) + " of topic \"" + topic + "\"",
+                     "The log now holds offsets " + std::to_string(marks.low) + " to " + std::to_string(marks.high) +
+                         ", end excluded.",
+                     "The topic may have been made anew. Give another position.");
+}
+
+/// The partitions, by their place, that ask the same of others.
+using Places = std::vector<size_t>;
+
+/// What resolve_position works on.
+struct Resolution {
+  kafka::Client& client;
+  const std::string& topic;
+  std::span<const kafka::Watermarks> watermarks;
+  std::vector<int64_t> offsets;
+
+  std::vector<int32_t> partitions(const Places& places) const {
+    std::vector<int32_t> result;
+    for (const size_t place : places) result.push_back(watermarks[place].partition);
+    return result;
+  }
+};
+
+void resolve_times(Resolution& r, const Position& position, const Places& places) {
+  std::vector<kafka::TimePoint> times;
+  for (const size_t place : places) {
+    const int32_t partition = r.watermarks[place].partition;
+    times.push_back({partition, point_of(position, partition).value});
+  }
+  const auto found = pg::await(r.client, r.client.offsets_for_times(r.topic, std::move(times), connect_timeout()));
+  for (size_t i = 0; i < places.size(); ++i) r.offsets[places[i]] = std::max(found[i], r.watermarks[places[i]].low);
+}
+
+void resolve_group(Resolution& r, const std::string& group, const Places& places) {
+  const auto found =
+      pg::await(r.client, r.client.committed_offsets(group, r.topic, r.partitions(places), connect_timeout()));
+  for (size_t i = 0; i < places.size(); ++i)
+    if (found[i])
+      r.offsets[places[i]] =
+          noted_offset(*found[i], "consumer group \"" + group + "\"", r.topic, r.watermarks[places[i]]);
+}
+
+void resolve_stored(Resolution& r, const StoredLookup& stored, const std::string& id, const Places& places) {
+  if (!stored)
+    pg::fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for the start of a foreign table only");
+  const std::map<int32_t, int64_t> found = stored(id);
+  for (const size_t place : places)
+    if (const auto offset = found.find(r.watermarks[place].partition); offset != found.end())
+      r.offsets[place] = noted_offset(offset->second, "the consumer", r.topic, r.watermarks[place]);
 }
 
 }  // namespace
@@ -164,23 +221,22 @@ Position parse_position(std::string_view text) {
 }
 
 std::vector<int64_t> resolve_position(const Position& position, kafka::Client& client, const std::string& topic,
-                                      std::span<const kafka::Watermarks> watermarks) {
-  std::vector<int64_t> offsets;
-  std::vector<kafka::TimePoint> times;
-  std::vector<size_t> timed;
-  for (const kafka::Watermarks& marks : watermarks) {
-    const auto named = position.partitions.find(marks.partition);
-    const Point& point = named == position.partitions.end() ? position.all : named->second;
-    if (point.kind == Point::Kind::timestamp) {
-      times.push_back({marks.partition, point.value});
-      timed.push_back(offsets.size());
-    }
-    offsets.push_back(offset_of(point, marks));
+                                      std::span<const kafka::Watermarks> watermarks, const StoredLookup& stored) {
+  Resolution resolution{client, topic, watermarks, {}};
+  Places timed;
+  std::map<std::string, Places> by_group;
+  std::map<std::string, Places> by_consumer;
+  for (size_t place = 0; place < watermarks.size(); ++place) {
+    const Point& point = point_of(position, watermarks[place].partition);
+    resolution.offsets.push_back(offset_of(point, watermarks[place]));
+    if (point.kind == Point::Kind::timestamp) timed.push_back(place);
+    if (point.kind == Point::Kind::group) by_group[point.text].push_back(place);
+    if (point.kind == Point::Kind::stored) by_consumer[point.text].push_back(place);
   }
-  if (times.empty()) return offsets;
-  const std::vector<int64_t> found = pg::await(client, client.offsets_for_times(topic, times, connect_timeout()));
-  for (size_t i = 0; i < timed.size(); ++i) offsets[timed[i]] = std::max(found[i], watermarks[timed[i]].low);
-  return offsets;
+  if (!timed.empty()) resolve_times(resolution, position, timed);
+  for (const auto& [group, places] : by_group) resolve_group(resolution, group, places);
+  for (const auto& [id, places] : by_consumer) resolve_stored(resolution, stored, id, places);
+  return std::move(resolution.offsets);
 }
 
 }  // namespace kafka_fdw::fdw

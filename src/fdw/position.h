@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -38,10 +39,15 @@ struct Position {
 /// -infinity are earliest, infinity latest.
 Position parse_position(std::string_view text);
 
-/// The offset of each partition in `watermarks`, within [low, high]; offsets past the end stay as they are, to be
-/// compared by the caller. Asks the broker where a timestamp occurs. Throws 0A000 for stored and group, which the
-/// caller must have resolved before.
+/// Where a consumer of this database stands, by partition: the one with that id, or, if it is empty, the one that is
+/// meant.
+using StoredLookup = std::function<std::map<int32_t, int64_t>(const std::string& id)>;
+
+/// The offset of each partition in `watermarks`, within [low, high]; an offset of the user's own past the end stays as
+/// it is, to be compared by the caller. Asks the broker where a timestamp occurs and what a group has committed, and
+/// `stored` where a consumer stands; those who have nothing for a partition mean the earliest. Throws out_of_range for
+/// what they noted past the end, and pg::Error 0A000 for a stored position without a look-up.
 std::vector<int64_t> resolve_position(const Position& position, kafka::Client& client, const std::string& topic,
-                                      std::span<const kafka::Watermarks> watermarks);
+                                      std::span<const kafka::Watermarks> watermarks, const StoredLookup& stored = {});
 
 }  // namespace kafka_fdw::fdw

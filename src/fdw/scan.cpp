@@ -32,11 +32,10 @@ pg::RowShape needed_shape(const ForeignScanState* node, const Table& table) {
   return shape;
 }
 
-/// Whose context names the statement: rows that are looked at again after a lock belong to the statement that met them.
-MemoryContext statement_of(const ForeignScanState* node) {
+/// Rows that are looked at again after a lock belong to the statement that met them.
+const EState* statement_of(const ForeignScanState* node) {
   const EState* state = node->ss.ps.state;
-  if (state->es_epq_active != nullptr) state = state->es_epq_active->parentestate;
-  return state->es_query_cxt;
+  return state->es_epq_active != nullptr ? state->es_epq_active->parentestate : state;
 }
 
 Scan& scan_of(ForeignScanState* node) { return *static_cast<Scan*>(node->fdw_state); }
@@ -57,7 +56,11 @@ Scan::Scan(ForeignScanState* node)
   // Now, not at the first fetch: the executor may find that it need not fetch at all, and that has looked at the batch
   // too.
   if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_);
-  if (source_ == nullptr) source_ = std::make_unique<KafkaSource>(topic_.emplace(table_, user_, statement_of(node)));
+  if (source_ == nullptr) {
+    const EState* statement = statement_of(node);
+    source_ =
+        std::make_unique<KafkaSource>(topic_.emplace(table_, user_, statement->es_query_cxt, statement->es_snapshot));
+  }
   if (builder_.keeps_errors()) pg::stay_out_of_parallel_mode(node->ss.ps.state);
 }
 

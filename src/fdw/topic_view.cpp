@@ -5,6 +5,7 @@
 
 #include "fdw/estimate.h"
 #include "fdw/position.h"
+#include "fdw/stored_offsets.h"
 #include "fdw/watermarks.h"
 
 namespace kafka_fdw::fdw {
@@ -31,8 +32,8 @@ std::vector<kafka::Range> ranges_within(const kafka::OffsetSet& wanted, const st
 
 }  // namespace
 
-TopicView::TopicView(const Table& table, Oid user, MemoryContext statement)
-    : table_(table), user_(user), statement_(statement) {}
+TopicView::TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot)
+    : table_(table), user_(user), statement_(statement), database_snapshot_(snapshot) {}
 
 kafka::Client& TopicView::client() {
   if (!lease_) lease_.emplace(lease_client(connection()));
@@ -74,7 +75,8 @@ kafka::OffsetSet TopicView::default_range(const kafka::OffsetSet& wanted) {
   std::map<int32_t, int64_t>& starts = snapshot().starts;
   std::vector<kafka::Watermarks> unresolved = all_marks;
   std::erase_if(unresolved, [&](const auto& marks) { return starts.contains(marks.partition); });
-  const auto found = resolve_position(parse_position(table_.start), client(), table_.topic, unresolved);
+  const auto stored = [this](const std::string& id) { return stored_offsets()(table_, id, database_snapshot_); };
+  const auto found = resolve_position(parse_position(table_.start), client(), table_.topic, unresolved, stored);
   for (size_t i = 0; i < found.size(); ++i) starts.emplace(unresolved[i].partition, found[i]);
   kafka::OffsetSet range = kafka::OffsetSet::none();
   for (const int64_t partition : partitions_in(wanted, snapshot().partitions))

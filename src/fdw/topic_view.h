@@ -8,14 +8,19 @@
 #include "fdw/table.h"
 #include "kafka/offset_set.h"
 
+extern "C" {
+#include "utils/snapshot.h"
+}
+
 namespace kafka_fdw::fdw {
 
 /// What one scan sees of its table's topic: the partitions and offsets as its statement met them first, and the client
 /// that it asks and reads with, leased when it is first needed.
 class TopicView {
  public:
-  /// Contacts nobody yet. The table must outlive the view. `statement` is the query's context.
-  TopicView(const Table& table, Oid user, MemoryContext statement);
+  /// Contacts nobody yet. The table must outlive the view. `statement` is the query's context, `snapshot` what it sees
+  /// of this database.
+  TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot);
 
   const Table& table() const noexcept { return table_; }
   kafka::Client& client();
@@ -37,6 +42,7 @@ class TopicView {
   const Table& table_;
   Oid user_;
   MemoryContext statement_;
+  Snapshot database_snapshot_;
   std::optional<Connection> connection_;
   std::optional<kafka::Lease> lease_;
 };

@@ -88,17 +88,13 @@ void check_parallelism(const std::optional<int>& parallelism) {
     fail(ERRCODE_INVALID_PARAMETER_VALUE, "argument \"parallelism\" must not be negative");
 }
 
-bool needs_another_consumer(const fdw::Point& point) {
-  return point.kind == fdw::Point::Kind::stored || point.kind == fdw::Point::Kind::group;
-}
-
 void check_start(const std::optional<std::string>& start) {
   if (!start) return;
   const fdw::Position position = fdw::parse_position(*start);
-  bool refused = needs_another_consumer(position.all);
-  for (const auto& [partition, point] : position.partitions) refused = refused || needs_another_consumer(point);
-  if (refused)
-    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the positions \"stored\" and \"group:NAME\" are not supported here yet");
+  const auto is_stored = [](const fdw::Point& point) { return point.kind == fdw::Point::Kind::stored; };
+  if (is_stored(position.all) ||
+      std::ranges::any_of(position.partitions, [&](const auto& named) { return is_stored(named.second); }))
+    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for the start of a foreign table only");
 }
 
 }  // namespace

@@ -164,6 +164,18 @@ Pending<std::vector<int64_t>> Client::offsets_for_times(std::string topic, std::
   });
 }
 
+Pending<std::vector<std::optional<int64_t>>> Client::committed_offsets(std::string group, std::string topic,
+                                                                       std::vector<int32_t> partitions,
+                                                                       std::chrono::milliseconds timeout) {
+  std::string what = "could not read the offsets of consumer group \"" + group + "\" within " +
+                     std::to_string(timeout.count()) + " ms";
+  return impl_->ask(std::move(what), [properties = impl_->properties, group = std::move(group),
+                                      topic = std::move(topic), partitions = std::move(partitions),
+                                      deadline = Deadline(timeout)](rd_kafka_t*, const std::stop_token& stop) {
+    return query_committed_offsets(properties, group, topic, partitions, deadline, stop);
+  });
+}
+
 rd_kafka_s* Client::handle() const noexcept { return impl_->handle.get(); }
 
 rd_kafka_topic_s* Client::topic(const std::string& name) {

@@ -91,6 +91,10 @@ class Client {
   /// none.
   Pending<std::vector<int64_t>> offsets_for_times(std::string topic, std::vector<TimePoint> points,
                                                   std::chrono::milliseconds timeout);
+  /// What the consumer group has committed, per partition; absent where it has nothing. not_authorized names the group.
+  Pending<std::vector<std::optional<int64_t>>> committed_offsets(std::string group, std::string topic,
+                                                                 std::vector<int32_t> partitions,
+                                                                 std::chrono::milliseconds timeout);
 
   rd_kafka_s* handle() const noexcept;
 

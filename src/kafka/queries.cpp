@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kafka/helper_thread.h"
+#include "kafka/insist.h"
 #include "kafka/rdkafka_types.h"
 
 namespace kafka_fdw::kafka {
@@ -15,32 +15,6 @@ using Metadata = std::unique_ptr<const struct rd_kafka_metadata, Destroy<rd_kafk
 
 std::string describe(const std::string& topic, int32_t partition) {
   return "partition " + std::to_string(partition) + " of topic \"" + topic + "\"";
-}
-
-[[noreturn]] void throw_for_topic(ErrorClass error_class, const std::string& topic, rd_kafka_resp_err_t error) {
-  if (error_class == ErrorClass::unknown_topic)
-    throw Error(error_class, "Kafka topic \"" + topic + "\" does not exist");
-  if (error_class == ErrorClass::not_authorized)
-    throw Error(error_class, "permission denied for Kafka topic \"" + topic + "\"");
-  throw Error(error_class, "could not read the metadata of topic \"" + topic + "\": " + rd_kafka_err2str(error));
-}
-
-/// Repeats attempt(timeout_ms) until it returns no error. What waiting does not mend is left to `give_up(class,
-/// error)`. A call of librdkafka cannot be interrupted, so the first attempts are short, for the sake of a client that
-/// is to go; they grow, so that a slow broker is given the time it needs.
-template <class Attempt, class GiveUp>
-void insist(Deadline deadline, const std::stop_token& stop, Attempt attempt, GiveUp give_up) {
-  constexpr auto between_attempts = std::chrono::milliseconds(50);
-  for (int patience_ms = 250;; patience_ms = std::min(2 * patience_ms, 60000)) {
-    rd_kafka_resp_err_t error = attempt(std::min(patience_ms, deadline.remaining_ms()));
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    if (auto error_class = permanent_class(error)) give_up(*error_class, error);
-    if (stop.stop_requested() || deadline.remaining_ms() <= between_attempts.count()) {
-      bool own_timeout = error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT;
-      throw Unanswered{own_timeout ? "" : rd_kafka_err2str(error)};
-    }
-    pause(stop, between_attempts);
-  }
 }
 
 /// The topics that Kafka itself marks so; librdkafka's metadata leave the mark out.
@@ -113,6 +87,14 @@ std::vector<TimePoint> at_time(const std::vector<int32_t>& partitions, int64_t t
 }
 
 }  // namespace
+
+void throw_for_topic(ErrorClass error_class, const std::string& topic, rd_kafka_resp_err_t error) {
+  if (error_class == ErrorClass::unknown_topic)
+    throw Error(error_class, "Kafka topic \"" + topic + "\" does not exist");
+  if (error_class == ErrorClass::not_authorized)
+    throw Error(error_class, "permission denied for Kafka topic \"" + topic + "\"");
+  throw Error(error_class, "could not read the metadata of topic \"" + topic + "\": " + rd_kafka_err2str(error));
+}
 
 std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
                                     const std::stop_token& stop) {

@@ -45,6 +45,12 @@ std::vector<int64_t> query_offsets_for_times(rd_kafka_t* handle, const std::stri
                                              const std::vector<TimePoint>& points, Deadline deadline,
                                              const std::stop_token& stop);
 
+/// By a client of its own, which belongs to the group, but does not join it.
+std::vector<std::optional<int64_t>> query_committed_offsets(const Properties& properties, const std::string& group,
+                                                            const std::string& topic,
+                                                            const std::vector<int32_t>& partitions, Deadline deadline,
+                                                            const std::stop_token& stop);
+
 /// Filled by the helper thread, taken by the owner of the client: `ready_` is what passes the other members over.
 template <class T>
 class QueryAnswer : public Pending<T>::State {

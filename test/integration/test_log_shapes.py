@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from confluent_kafka import TopicPartition
 from support import consumers, wait_for
 
 SMALLEST_SEGMENT_BYTES = 1048576
@@ -133,8 +132,7 @@ def test_deleted_records(db, broker, topic, deleted):
     create_tables(db, name)
     for partition in range(2):
         broker.produce(name, *numbered(f"partition {partition}", 50), partition=partition)
-    place = TopicPartition(name, 1, deleted)
-    broker.admin.delete_records([place])[place].result()
+    broker.delete_records(name, 1, before=deleted)
     assert broker.watermarks(name, 1) == (deleted, 50)
     assert_scans_agree(db, broker, name)
     assert db.value("SELECT count(*) FROM log") == 100 - deleted

@@ -74,6 +74,9 @@ ALTER FOREIGN TABLE numbers OPTIONS (SET start '1969-07-20');
 SELECT count(*) FROM numbers;
 ALTER FOREIGN TABLE numbers OPTIONS (SET start 'latest');
 SELECT count(*) FROM numbers;
+-- Nothing is committed for a consumer group that nobody knows: the earliest. Nor does a consumer read the topic here.
+ALTER FOREIGN TABLE numbers OPTIONS (SET start 'group:nobody');
+SELECT count(*) FROM numbers;
 ALTER FOREIGN TABLE numbers OPTIONS (SET start 'stored');
 SELECT count(*) FROM numbers;
 \echo :LAST_ERROR_SQLSTATE

@@ -39,7 +39,7 @@ SELECT kafka_consume_begin('people', 'people_text', max_rate => 1);
 SELECT kafka_consume_begin('people', 'people_text', shard => '0/2');
 SELECT kafka_consume_begin('people', 'people_text', group_id => 'g');
 SELECT kafka_consume_begin('people', 'people_text', start => 'stored');
-SELECT kafka_consume_begin('people', 'people_text', start => '{"0": "group:g"}');
+SELECT kafka_consume_begin('people', 'people_text', start => '{"0": "stored:1"}');
 
 -- nothing of all that was stored
 SELECT count(*) FROM pipeline_kafka_consumers;

@@ -43,6 +43,11 @@ class ExistingBroker:
         self.admin.delete_topics([name])[name].result()
         wait_for(lambda: name not in self.admin.list_topics(timeout=10).topics, what=f"the end of topic {name}")
 
+    def delete_records(self, topic, partition, before):
+        """Makes this offset the first of the partition."""
+        place = TopicPartition(topic, partition, before)
+        self.admin.delete_records([place])[place].result()
+
     def partitions(self, topic):
         return sorted(self.admin.list_topics(topic, timeout=10).topics[topic].partitions)
 

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
 #include <thread>
 
+#include "kafka/rdkafka_types.h"
 #include "mock_cluster.h"
 
 namespace kafka_fdw::kafka {
@@ -16,6 +18,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Optional;
 
 /// The Error that the call ends with.
 template <class T>
@@ -232,6 +235,59 @@ TEST(Client, FindsOffsetsByTime) {
   // The mock has no time index: it answers every time with "no such message", so that this is about the end.
   auto offsets = await(client, client.offsets_for_times("clicks", {{0, 1000}, {1, 2000}}, patience));
   EXPECT_THAT(offsets, ElementsAre(5, 0));
+}
+
+/// Commits these offsets as a consumer of that group.
+void commit(const MockCluster& cluster, const char* group, const char* topic,
+            const std::map<int32_t, int64_t>& offsets) {
+  char reason[512];
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", cluster.bootstrap().c_str(), reason, sizeof(reason));
+  rd_kafka_conf_set(conf, "group.id", group, reason, sizeof(reason));
+  rd_kafka_t* consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
+  ASSERT_NE(consumer, nullptr) << reason;
+  PartitionList list(rd_kafka_topic_partition_list_new(1));
+  for (const auto& [partition, offset] : offsets)
+    rd_kafka_topic_partition_list_add(list.get(), topic, partition)->offset = offset;
+  EXPECT_EQ(rd_kafka_commit(consumer, list.get(), 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+  rd_kafka_destroy(consumer);
+}
+
+TEST(Client, ReadsWhatAGroupHasCommitted) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 3);
+  commit(cluster, "movers", "clicks", {{0, 7}, {2, 0}});
+  Client client(cluster.properties());
+  EXPECT_THAT(await(client, client.committed_offsets("movers", "clicks", {2, 0, 1}, patience)),
+              ElementsAre(Optional(0), Optional(7), std::nullopt));
+  EXPECT_THAT(await(client, client.committed_offsets("others", "clicks", {0}, patience)), ElementsAre(std::nullopt));
+}
+
+TEST(Client, ACoordinatorThatMovesIsAskedAgain) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 1);
+  commit(cluster, "movers", "clicks", {{0, 7}});
+  cluster.fail_next(MockCluster::offset_fetch,
+                    {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_NOT_COORDINATOR});
+  Client client(cluster.properties());
+  EXPECT_THAT(await(client, client.committed_offsets("movers", "clicks", {0}, patience)), ElementsAre(Optional(7)));
+}
+
+TEST(Client, AGroupThatMayNotBeSeenIsNotAuthorized) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 1);
+  cluster.fail_next(MockCluster::offset_fetch, std::vector(20, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED));
+  Client client(cluster.properties());
+  Error error = failure(client, client.committed_offsets("movers", "clicks", {0}, patience));
+  EXPECT_EQ(error.error_class(), ErrorClass::not_authorized);
+  EXPECT_THAT(error.what(), HasSubstr("\"movers\""));
+}
+
+TEST(Client, CommittedOffsetsOfADeadBrokerEndWithTheTime) {
+  Port port;
+  Client client({{"bootstrap.servers", port.name()}});
+  EXPECT_EQ(failure(client, client.committed_offsets("movers", "clicks", {0}, 500ms)).error_class(),
+            ErrorClass::unreachable);
 }
 
 }  // namespace

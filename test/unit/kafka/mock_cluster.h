@@ -35,7 +35,7 @@ class MockCluster {
   void flush();
   void fail_next(int16_t api_key, std::vector<rd_kafka_resp_err_t> errors);
 
-  static constexpr int16_t fetch = 1, list_offsets = 2, metadata = 3;
+  static constexpr int16_t fetch = 1, list_offsets = 2, metadata = 3, offset_fetch = 9;
 
  private:
   rd_kafka_t* producer_;

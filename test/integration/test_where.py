@@ -279,5 +279,5 @@ def test_a_foreign_table_gives_the_rows_of_its_copy(where_db, settings, name):
                 break
     session.close()
     assert not wrong, "\n\n".join([f"seed {SEED}, settings {settings}", *wrong])
-    # The clauses are of use only if most of them run, and select something.
-    assert errors <= count / 20 and rows > count, (errors, rows)
+    # The clauses are of use only if they run, and select something.
+    assert errors <= count / 50 and rows > count, (errors, rows)

@@ -1,5 +1,7 @@
 #include "fdw/explain.h"
 
+#include <utility>
+
 #include "fdw/scan.h"
 
 extern "C" {
@@ -41,6 +43,17 @@ const char* symbol_of(Condition::Operator op) {
       return ">";
   }
   return "";
+}
+
+/// Of the table's column with that role, quoted; empty where there is none.
+std::string column_name(const ForeignScanState* node, const Table& table, pg::ColumnRole role) {
+  const TupleDesc descriptor = RelationGetDescr(node->ss.ss_currentRelation);
+  for (int i = 0; i < descriptor->natts; ++i)
+    if (table.shape.columns[static_cast<size_t>(i)].role == role) {
+      const char* name = NameStr(TupleDescAttr(descriptor, i)->attname);
+      return pg::call([&] { return quote_identifier(name); });
+    }
+  return {};
 }
 
 /// Writes a condition as the query could have said it.
@@ -85,19 +98,36 @@ class Deparser {
 
   std::string column_name(Condition::Column column, const Table& table) const {
     const auto role = column == Condition::Column::offset ? pg::ColumnRole::offset : pg::ColumnRole::partition;
-    const TupleDesc descriptor = RelationGetDescr(node_->ss.ss_currentRelation);
-    for (int i = 0; i < descriptor->natts; ++i)
-      if (table.shape.columns[static_cast<size_t>(i)].role == role) {
-        const char* name = NameStr(TupleDescAttr(descriptor, i)->attname);
-        return pg::call([&] { return quote_identifier(name); });
-      }
-    return {};
+    return fdw::column_name(node_, table, role);
   }
 
   const ForeignScanState* node_;
   Plan* plan_;
   List* context_;
 };
+
+/// As ORDER BY would say it.
+std::string deparse(const ScanOrder& order, const ForeignScanState* node, const Table& table) {
+  if (order.kind == ScanOrder::Kind::none) return {};
+  std::string partition = column_name(node, table, pg::ColumnRole::partition);
+  std::string offset = column_name(node, table, pg::ColumnRole::offset);
+  if (!partition.empty() && order.partition_descending) partition += " DESC";
+  if (!offset.empty() && order.offset_descending) offset += " DESC";
+  if (partition.empty() || offset.empty()) return partition + offset;
+  return order.kind == ScanOrder::Kind::by_partition ? partition + ", " + offset : offset + ", " + partition;
+}
+
+/// Empty where there are more than a reader wants to see.
+std::string deparse(std::span<const kafka::Range> ranges) {
+  constexpr size_t most = 10;
+  std::string text;
+  if (ranges.size() > most) return text;
+  for (const kafka::Range& range : ranges) {
+    text.append(text.empty() ? "" : " ").append(std::to_string(range.partition)).append(":[");
+    text.append(std::to_string(range.from)).append(",").append(std::to_string(range.to)).append(")");
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -107,13 +137,18 @@ void kafkaExplainForeignScan(ForeignScanState* node, ExplainState* es) {
     const Table& table = scan.table();
     std::string pushed;
     if (!scan.condition().children.empty()) pushed = Deparser(node, es).deparse(scan.condition(), table);
+    const std::string order = deparse(scan.order(), node, table);
     const MessageSource::Counters messages = scan.messages();
+    const bool opened_once = std::cmp_equal(messages.ranges, scan.ranges().size());
+    const std::string offsets = opened_once ? deparse(scan.ranges()) : "";
     pg::call([&] {
       ExplainPropertyText("Topic", table.topic.c_str(), es);
       ExplainPropertyText("Format", name_of(table.shape.format.kind), es);
       if (!pushed.empty()) ExplainPropertyText("Pushed condition", pushed.c_str(), es);
+      if (!order.empty()) ExplainPropertyText("Order", order.c_str(), es);
       if (!es->analyze) return;
       ExplainPropertyInteger("Ranges", nullptr, messages.ranges, es);
+      if (!offsets.empty()) ExplainPropertyText("Offsets", offsets.c_str(), es);
       ExplainPropertyInteger("Messages", nullptr, messages.messages, es);
       ExplainPropertyInteger("Bytes", nullptr, messages.bytes, es);
       ExplainPropertyInteger("Decoded", nullptr, scan.rows().decoded, es);

@@ -17,16 +17,16 @@ int64_t microseconds_since(pg::Clock::time_point start) {
 
 }  // namespace
 
-void KafkaSource::open(const kafka::OffsetSet& wanted) {
+std::vector<kafka::Range> KafkaSource::find(const kafka::OffsetSet& wanted) {
   const pg::Clock::time_point asked_at = pg::Clock::now();
   std::vector<kafka::Range> ranges = topic_.ranges(wanted);
   counters_.wait_us += microseconds_since(asked_at);
-  read(std::move(ranges));
+  return ranges;
 }
 
 void KafkaSource::read(std::vector<kafka::Range> ranges) {
   drop_reader();
-  batch_limit_ = first_batch;
+  batch_limit_ = limit_ > 0 ? std::min(static_cast<size_t>(limit_), largest_batch) : first_batch;
   ranges_ = std::move(ranges);
   if (ranges_.empty()) return;
   counters_.ranges += static_cast<int64_t>(ranges_.size());
@@ -34,15 +34,22 @@ void KafkaSource::read(std::vector<kafka::Range> ranges) {
 }
 
 const kafka::Message* KafkaSource::next() {
-  if (next_ == batch_.size() && !fetch()) return nullptr;
+  if (next_ == batch_.size() && !fetch(fetch_buffer_bytes() / 4)) return nullptr;
   const kafka::Message& message = batch_.messages()[next_++];
   ++counters_.messages;
   counters_.bytes += static_cast<int64_t>(message.bytes());
   return &message;
 }
 
+bool KafkaSource::next_batch(kafka::MessageBatch& batch, size_t max_bytes) {
+  if (!fetch(max_bytes)) return false;
+  batch = std::move(batch_);
+  batch_.clear();
+  return true;
+}
+
 /// False at the end.
-bool KafkaSource::fetch() {
+bool KafkaSource::fetch(size_t max_bytes) {
   if (reader_ == nullptr) return false;
   batch_.clear();
   next_ = 0;
@@ -52,7 +59,7 @@ bool KafkaSource::fetch() {
   for (;;) {
     polled.drain_events();
     polled.serve_errors();
-    const auto status = reader_->poll(batch_, batch_limit_, fetch_buffer_bytes() / 4);
+    const auto status = reader_->poll(batch_, batch_limit_, max_bytes);
     if (!batch_.empty()) break;
     if (status == kafka::RangeReader::Status::finished) return false;
     check_progress();

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "fdw/scan_order.h"
 #include "fdw/table.h"
 #include "kafka/message.h"
 #include "kafka/offset_set.h"
@@ -42,6 +44,9 @@ class MessageSource {
     }
   };
   virtual Counters counters() const = 0;
+
+  /// Those that the last open() asked for, where they are known.
+  virtual std::span<const kafka::Range> ranges() const { return {}; }
 };
 
 /// What a consumer tells to scans of its topics while its statement runs: the scans read the batch and nothing else.
@@ -49,8 +54,8 @@ class MessageSource {
 class BoundBatch {
  public:
   virtual ~BoundBatch() = default;
-  /// For a scan that begins: a source over the batch, or null: the table's topic is not bound.
-  virtual std::unique_ptr<MessageSource> source_for(const Table& table) = 0;
+  /// For a scan that begins: a source over the batch, in the order; or null: the table's topic is not bound.
+  virtual std::unique_ptr<MessageSource> source_for(const Table& table, const ScanOrder& order) = 0;
   /// How many rows the planner should expect of the table, or -1: the table's topic is not bound.
   virtual double expected_rows(const Table& table) const = 0;
 };

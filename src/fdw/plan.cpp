@@ -1,7 +1,10 @@
 #include "fdw/plan.h"
 
+#include <algorithm>
+
 #include "fdw/estimate.h"
 #include "fdw/pushdown.h"
+#include "fdw/scan_order.h"
 #include "fdw/table.h"
 
 extern "C" {
@@ -9,6 +12,7 @@ extern "C" {
 #include "access/table.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 }
@@ -23,6 +27,20 @@ Table load_planned_table(Oid relation) {
   Table table = load_table(opened);
   pg::call([&] { table_close(opened, NoLock); });
   return table;
+}
+
+AttrNumber column_with(pg::ColumnRole role, const Table& table) {
+  const auto& columns = table.shape.columns;
+  const auto found = std::ranges::find(columns, role, &pg::RowColumn::role);
+  return found == columns.end() ? AttrNumber{0} : static_cast<AttrNumber>(found - columns.begin() + 1);
+}
+
+/// How many messages a LIMIT asks for. 0: all of them, as somebody between it and the scan reads on.
+int limit_of_scan(const PlannerInfo* root, const ForeignPath* path, const Pushdown& pushdown) {
+  const double limit = root->limit_tuples;
+  const bool passed_on = bms_membership(root->all_baserels) == BMS_SINGLETON && pushdown.local == NIL &&
+                         pg::call([&] { return pathkeys_contained_in(root->query_pathkeys, path->path.pathkeys); });
+  return passed_on && limit > 0 && limit < INT_MAX ? static_cast<int>(limit) : 0;
 }
 
 /// Attribute numbers that the query looks at: in its output, or to check the local clauses. All of them for a whole
@@ -51,24 +69,29 @@ void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreignt
     size->estimate = estimate_scan(root, table, pushdown, user);
     const int column_count = static_cast<int>(table.shape.columns.size());
     size->columns = pg::call([&] { return list_length(needed_columns(baserel, pushdown.local, column_count)); });
+    size->partition_column = column_with(pg::ColumnRole::partition, table);
+    size->offset_column = column_with(pg::ColumnRole::offset, table);
     baserel->tuples = size->estimate.messages;
     baserel->rows = clamp_row_est(size->estimate.rows);
     baserel->fdw_private = size;
   });
 }
 
-ForeignScan* kafkaGetForeignPlan(PlannerInfo*, RelOptInfo* baserel, Oid foreigntableid, ForeignPath*, List* tlist,
-                                 List* scan_clauses, Plan* outer_plan) {
+ForeignScan* kafkaGetForeignPlan(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid, ForeignPath* best_path,
+                                 List* tlist, List* scan_clauses, Plan* outer_plan) {
   return pg::entry([&] {
     const Table table = load_planned_table(foreigntableid);
     const Pushdown pushdown = push_down(table, baserel->relid, scan_clauses);
     const int column_count = static_cast<int>(table.shape.columns.size());
+    const int limit = limit_of_scan(root, best_path, pushdown);
+    const ScanOrder order = best_path->fdw_private == NIL ? ScanOrder{} : order_from_list(best_path->fdw_private);
     return pg::call([&] {
       List* columns = needed_columns(baserel, pushdown.local, column_count);
       // Rows that are looked at again, after a lock, are checked with what the ranges answered at first.
-      return make_foreignscan(tlist, extract_actual_clauses(pushdown.local, false), baserel->relid,
-                              pushdown.expressions, list_make2(condition_to_list(pushdown.condition), columns), NIL,
-                              extract_actual_clauses(pushdown.pushed, false), outer_plan);
+      return make_foreignscan(
+          tlist, extract_actual_clauses(pushdown.local, false), baserel->relid, pushdown.expressions,
+          list_make4(condition_to_list(pushdown.condition), columns, order_to_list(order), list_make1_int(limit)), NIL,
+          extract_actual_clauses(pushdown.pushed, false), outer_plan);
     });
   });
 }

@@ -13,13 +13,17 @@ namespace kafka_fdw::fdw {
 /// The places of ForeignScan.fdw_private. fdw_exprs are the expressions of the condition.
 enum PlanItem : int {
   plan_condition,  ///< condition_to_list
-  plan_columns     ///< attribute numbers that somebody looks at, a list of integers
+  plan_columns,    ///< attribute numbers that somebody looks at, a list of integers
+  plan_order,      ///< order_to_list
+  plan_limit       ///< how many messages will probably be asked for, a list of one integer; 0: all
 };
 
 /// What GetForeignRelSize leaves in the relation's fdw_private: plain data, as a planner's context may live long.
 struct RelationSize {
   Estimate estimate;
-  int columns;  ///< that must be decoded
+  int columns;                  ///< that must be decoded
+  AttrNumber partition_column;  ///< 0: none
+  AttrNumber offset_column;     ///< 0: none
 };
 
 /// The planner's callbacks; see PostgreSQL's "Writing a Foreign Data Wrapper".

@@ -24,6 +24,7 @@ struct Arm {
 };
 
 const Arm not_understood{.condition = {}, .exact = false};
+const Arm always_true{.condition = {}, .exact = true};
 
 class Translator {
  public:
@@ -33,6 +34,7 @@ class Translator {
     if (IsA(clause, OpExpr)) return translate_operator(reinterpret_cast<OpExpr*>(clause));
     if (IsA(clause, ScalarArrayOpExpr)) return translate_any(reinterpret_cast<ScalarArrayOpExpr*>(clause));
     if (IsA(clause, BoolExpr)) return translate_bool(reinterpret_cast<BoolExpr*>(clause));
+    if (IsA(clause, NullTest)) return translate_null_test(reinterpret_cast<NullTest*>(clause));
     return not_understood;
   }
 
@@ -54,6 +56,13 @@ class Translator {
     const auto column = column_of(static_cast<Node*>(linitial(clause->args)));
     if (!column) return not_understood;
     return compare(Kind::compare_any, *column, clause->opno, static_cast<Node*>(lsecond(clause->args)));
+  }
+
+  /// max() and min() ask for what is not NULL; partitions and offsets never are.
+  Arm translate_null_test(const NullTest* clause) const {
+    const bool true_for_all =
+        clause->nulltesttype == IS_NOT_NULL && column_of(reinterpret_cast<Node*>(clause->arg)).has_value();
+    return true_for_all ? always_true : not_understood;
   }
 
   Arm translate_bool(BoolExpr* clause) {

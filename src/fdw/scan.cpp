@@ -2,6 +2,7 @@
 
 #include "fdw/comparand.h"
 #include "fdw/kafka_source.h"
+#include "fdw/ordered_source.h"
 #include "fdw/plan.h"
 #include "pg/compat.h"
 
@@ -47,6 +48,7 @@ Scan::Scan(ForeignScanState* node)
       user_(pg::scan_user(node)),
       table_(load_table(node->ss.ss_currentRelation)),
       condition_(condition_from_list(plan_item(node, plan_condition))),
+      order_(order_from_list(plan_item(node, plan_order))),
       builder_(needed_shape(node, table_), RelationGetDescr(node->ss.ss_currentRelation),
                node->ss.ps.state->es_query_cxt) {
   List* expressions = plan_of(node)->fdw_exprs;
@@ -55,13 +57,17 @@ Scan::Scan(ForeignScanState* node)
   expressions_ = pg::call([&] { return ExecInitExprList(expressions, &node_->ss.ps); });
   // Now, not at the first fetch: the executor may find that it need not fetch at all, and that has looked at the batch
   // too.
-  if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_);
-  if (source_ == nullptr) {
-    const EState* statement = statement_of(node);
-    source_ =
-        std::make_unique<KafkaSource>(topic_.emplace(table_, user_, statement->es_query_cxt, statement->es_snapshot));
-  }
+  if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_, order_);
+  if (source_ == nullptr) source_ = make_source();
   if (builder_.keeps_errors()) pg::stay_out_of_parallel_mode(node->ss.ps.state);
+}
+
+std::unique_ptr<MessageSource> Scan::make_source() {
+  const EState* statement = statement_of(node_);
+  TopicView& topic = topic_.emplace(table_, user_, statement->es_query_cxt, statement->es_snapshot);
+  const int limit = list_nth_int(plan_item(node_, plan_limit), 0);
+  if (order_.kind == ScanOrder::Kind::none) return std::make_unique<KafkaSource>(topic, limit);
+  return std::make_unique<OrderedSource>(topic, order_, limit);
 }
 
 void Scan::next(TupleTableSlot* slot) {

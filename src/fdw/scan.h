@@ -25,11 +25,14 @@ class Scan {
 
   const Table& table() const noexcept { return table_; }
   const Condition& condition() const noexcept { return condition_; }
+  const ScanOrder& order() const noexcept { return order_; }
   MessageSource::Counters messages() const { return source_->counters(); }
+  std::span<const kafka::Range> ranges() const { return source_->ranges(); }
   const pg::RowBuilder::Counters& rows() const noexcept { return builder_.counters(); }
 
  private:
   void open();
+  std::unique_ptr<MessageSource> make_source();
   Selection evaluate();
   kafka::OffsetSet wanted(const Selection& selection);
 
@@ -37,6 +40,7 @@ class Scan {
   Oid user_;  ///< of the moment when the scan begins: rows may be fetched as another
   Table table_;
   Condition condition_;
+  ScanOrder order_;
   List* expressions_ = NIL;  ///< ExprStates
   std::vector<Oid> types_;   ///< theirs
   pg::RowBuilder builder_;

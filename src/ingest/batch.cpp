@@ -14,8 +14,8 @@ using Messages = std::optional<std::span<const kafka::Message>>;
 /// The messages of one topic in the batch. Holds no reference to the binding, which an error or a cursor may outlive.
 class BatchSource : public fdw::MessageSource {
  public:
-  BatchSource(std::shared_ptr<const Messages> messages, int32_t topic, bool tombstones)
-      : messages_(std::move(messages)), topic_(topic), tombstones_(tombstones) {}
+  BatchSource(std::shared_ptr<const Messages> messages, int32_t topic, bool tombstones, const fdw::ScanOrder& order)
+      : messages_(std::move(messages)), topic_(topic), tombstones_(tombstones), order_(order) {}
 
   void open(const kafka::OffsetSet& wanted) override {
     place_ = 0;
@@ -30,8 +30,10 @@ class BatchSource : public fdw::MessageSource {
       fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the consumer's batch is over",
            "A cursor that reads a topic of a consumer ends with the consumer's statement.");
     const std::span<const kafka::Message> messages = **messages_;
+    if (ordered_.empty() && order_.kind != fdw::ScanOrder::Kind::none) sort(messages);
     while (place_ < messages.size()) {
-      const kafka::Message& message = messages[place_++];
+      const kafka::Message& message = ordered_.empty() ? messages[place_] : *ordered_[place_];
+      ++place_;
       if (message.topic != topic_ || (!message.value && !tombstones_) || !selects(message)) continue;
       ++counters_.messages;
       counters_.bytes += static_cast<int64_t>(message.bytes());
@@ -44,6 +46,11 @@ class BatchSource : public fdw::MessageSource {
   Counters counters() const override { return counters_; }
 
  private:
+  void sort(std::span<const kafka::Message> messages) {
+    for (const kafka::Message& message : messages) ordered_.push_back(&message);
+    std::ranges::sort(ordered_, [this](const auto* a, const auto* b) { return order_.precedes(*a, *b); });
+  }
+
   bool selects(const kafka::Message& message) {
     if (everything_) return true;
     auto found = intervals_.find(message.partition);
@@ -58,6 +65,8 @@ class BatchSource : public fdw::MessageSource {
   std::shared_ptr<const Messages> messages_;
   int32_t topic_;
   bool tombstones_;
+  fdw::ScanOrder order_;
+  std::vector<const kafka::Message*> ordered_;  ///< the batch in the order, where there is one
   size_t place_ = 0;
   kafka::OffsetSet wanted_ = kafka::OffsetSet::all();
   bool everything_ = true;
@@ -94,14 +103,14 @@ int32_t BatchBinding::topic_of(const fdw::Table& table) const {
   return found == consumer_.topics.end() ? -1 : static_cast<int32_t>(found - consumer_.topics.begin());
 }
 
-std::unique_ptr<fdw::MessageSource> BatchBinding::source_for(const fdw::Table& table) {
+std::unique_ptr<fdw::MessageSource> BatchBinding::source_for(const fdw::Table& table, const fdw::ScanOrder& order) {
   const int32_t topic = topic_of(table);
   if (topic < 0) return nullptr;
   const bool tombstones = can_show_tombstones(table);
   TopicState& state = topics_[static_cast<size_t>(topic)];
   state.read = true;
   state.shows_tombstones |= tombstones;
-  return std::make_unique<BatchSource>(messages_, topic, tombstones);
+  return std::make_unique<BatchSource>(messages_, topic, tombstones, order);
 }
 
 double BatchBinding::expected_rows(const fdw::Table& table) const {

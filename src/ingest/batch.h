@@ -17,7 +17,7 @@ class BatchBinding : public fdw::BoundBatch {
   BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages);
   ~BatchBinding() override;
 
-  std::unique_ptr<fdw::MessageSource> source_for(const fdw::Table& table) override;
+  std::unique_ptr<fdw::MessageSource> source_for(const fdw::Table& table, const fdw::ScanOrder& order) override;
   double expected_rows(const fdw::Table& table) const override;
 
   /// Whether a scan of that topic (its place in Consumer::topics) was begun.

@@ -99,7 +99,7 @@ class PlannedBatch final : public fdw::BoundBatch {
  public:
   explicit PlannedBatch(int rows) : rows_(rows), outer_(fdw::bound_batch()) { fdw::set_bound_batch(this); }
   ~PlannedBatch() override { fdw::set_bound_batch(outer_); }
-  std::unique_ptr<fdw::MessageSource> source_for(const fdw::Table&) override { return nullptr; }
+  std::unique_ptr<fdw::MessageSource> source_for(const fdw::Table&, const fdw::ScanOrder&) override { return nullptr; }
   double expected_rows(const fdw::Table&) const override { return rows_; }
 
  private:

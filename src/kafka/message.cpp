@@ -31,7 +31,8 @@ std::vector<Header> headers(const Message& message) {
 }
 
 void MessageBatch::clear() noexcept {
-  for (const Message& message : messages_) rd_kafka_message_destroy(const_cast<rd_kafka_message_t*>(message.handle));
+  for (const Message& message : messages_)
+    if (message.handle != nullptr) rd_kafka_message_destroy(const_cast<rd_kafka_message_t*>(message.handle));
   messages_.clear();
   bytes_ = 0;
 }
@@ -51,6 +52,18 @@ void MessageBatch::add(rd_kafka_message_s* handle, int32_t topic) {
   });
   (void)owner.release();
   bytes_ += message.bytes();
+}
+
+std::map<int32_t, MessageBatch> MessageBatch::divide() {
+  std::map<int32_t, MessageBatch> parts;
+  for (Message& message : messages_) {
+    MessageBatch& part = parts[message.partition];
+    part.messages_.push_back(message);
+    message.handle = nullptr;
+    part.bytes_ += message.bytes();
+  }
+  clear();
+  return parts;
 }
 
 }  // namespace kafka_fdw::kafka

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -52,6 +53,7 @@ class MessageBatch {
   std::span<const Message> messages() const noexcept { return messages_; }
   size_t size() const noexcept { return messages_.size(); }
   bool empty() const noexcept { return messages_.empty(); }
+  std::map<int32_t, MessageBatch> divide();         ///< by partition; leaves nothing here
   size_t bytes() const noexcept { return bytes_; }  ///< of keys and values
 
  private:

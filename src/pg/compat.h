@@ -7,6 +7,7 @@
 extern "C" {
 #include "postgres.h"
 
+#include "access/stratnum.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
@@ -18,6 +19,7 @@ extern "C" {
 #include "nodes/pathnodes.h"
 #include "nodes/plannodes.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "postmaster/bgworker.h"
 #include "utils/acl.h"
@@ -107,6 +109,29 @@ inline ForeignPath* create_foreign_scan_path(PlannerInfo* root, RelOptInfo* rel,
 #else
   return create_foreignscan_path(root, rel, nullptr, rows, startup_cost, total_cost, pathkeys, required_outer, nullptr,
                                  fdw_private);
+#endif
+}
+
+/// 18 replaced the strategy of a btree.
+inline bool is_descending(const PathKey* key) {
+#if PG_VERSION_NUM >= 180000
+  return key->pk_cmptype == COMPARE_GT;
+#else
+  return key->pk_strategy == BTGreaterStrategyNumber;
+#endif
+}
+
+/// Looks at the members of an equivalence class that may be of the relation. 18 keeps those of child relations apart.
+template <class Visit>
+void for_each_member(EquivalenceClass* equivalence, const RelOptInfo* rel, Visit visit) {
+#if PG_VERSION_NUM >= 180000
+  EquivalenceMemberIterator iterator;
+  setup_eclass_member_iterator(&iterator, equivalence, rel->relids);
+  while (const EquivalenceMember* member = eclass_member_iterator_next(&iterator)) visit(member);
+#else
+  (void)rel;
+  for (int i = 0; i < list_length(equivalence->ec_members); ++i)
+    visit(static_cast<const EquivalenceMember*>(list_nth(equivalence->ec_members, i)));
 #endif
 }
 

@@ -45,6 +45,16 @@ def assert_scans_agree(database, broker, topic):
                                      [partition, first, last])
             assert sorted(found, key=lambda row: row[:2]) == [
                 row for row in expected if row[0] == partition and first <= row[1] < last], (partition, first, last)
+    assert_orders_agree(database, expected)
+
+
+def assert_orders_agree(database, expected):
+    for order in ["part, offs", "part DESC, offs DESC", "part, offs DESC", "offs, part", "offs DESC, part DESC"]:
+        columns = [(0 if column.startswith("part") else 1, -1 if column.endswith("DESC") else 1)
+                   for column in order.split(", ")]
+        rows = sorted((row[:2] for row in expected), key=lambda row: [row[place] * sign for place, sign in columns])
+        assert database.execute(f"SELECT part, offs FROM log ORDER BY {order}") == rows, order
+        assert database.execute(f"SELECT part, offs FROM log ORDER BY {order} LIMIT 7") == rows[:7], order
 
 
 def assert_consumer_agrees(database, broker, topic):

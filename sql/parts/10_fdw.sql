@@ -28,3 +28,12 @@ CREATE FUNCTION kafka_topics(
   RETURNS SETOF record
   AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION kafka_topics(name) IS 'topics of a server that the user may use; internal: the cluster keeps it for itself';
+
+CREATE FUNCTION kafka_messages(
+    topic text, start text DEFAULT '-10', partition int DEFAULT NULL, max_messages bigint DEFAULT 10,
+    server name DEFAULT 'pipeline_kafka',
+    OUT partition int, OUT "offset" bigint, OUT "timestamp" timestamptz, OUT key bytea, OUT value bytea, OUT headers jsonb)
+  RETURNS SETOF record
+  AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION kafka_messages(text, text, int, bigint, name) IS
+  'messages of a topic, by partition and offset; of several partitions the newest where start is -N, else the oldest';

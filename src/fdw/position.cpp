@@ -204,8 +204,7 @@ void resolve_group(Resolution& r, const std::string& group, const Places& places
 }
 
 void resolve_stored(Resolution& r, const StoredLookup& stored, const std::string& id, const Places& places) {
-  if (!stored)
-    pg::fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for the start of a foreign table only");
+  if (!stored) pg::fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for reading only");
   const std::map<int32_t, int64_t> found = stored(id);
   for (const size_t place : places)
     if (const auto offset = found.find(r.watermarks[place].partition); offset != found.end())

@@ -94,7 +94,7 @@ void check_start(const std::optional<std::string>& start) {
   const auto is_stored = [](const fdw::Point& point) { return point.kind == fdw::Point::Kind::stored; };
   if (is_stored(position.all) ||
       std::ranges::any_of(position.partitions, [&](const auto& named) { return is_stored(named.second); }))
-    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for the start of a foreign table only");
+    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for reading only");
 }
 
 }  // namespace

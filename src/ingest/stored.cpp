@@ -57,13 +57,13 @@ std::vector<ConsumerId> consumers_of(pg::Spi& spi, const fdw::Table& table) {
 ConsumerId only_one(const std::vector<ConsumerId>& consumers, const fdw::Table& table) {
   if (consumers.empty())
     fail(ERRCODE_UNDEFINED_OBJECT, "no consumer reads topic \"" + table.topic + "\"",
-         "Begin one with kafka_consume_begin, or give the table another start.",
-         "The start of the foreign table is where its consumer is.");
+         "Begin one with kafka_consume_begin, or give another position.",
+         R"(The position "stored" is where a consumer of this database stands.)");
   if (consumers.size() == 1) return consumers.front();
   std::string ids;
   for (const ConsumerId id : consumers) ids += (ids.empty() ? "" : ", ") + std::to_string(id);
   fail(ERRCODE_INVALID_PARAMETER_VALUE, "several consumers read topic \"" + table.topic + "\": " + ids,
-       "Say which one the start of the foreign table means: stored:" + std::to_string(consumers.front()) + ".");
+       "Say which one is meant: stored:" + std::to_string(consumers.front()) + ".");
 }
 
 ConsumerId with_id(pg::Spi& spi, const std::string& id, const std::string& topic) {

@@ -1,4 +1,4 @@
--- Looking at a server without a foreign table: its topics.
+-- Looking at a server without a foreign table: its topics, and the messages in them.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS kafka_fdw;
 \getenv bootstrap KAFKA_BOOTSTRAP
@@ -25,6 +25,44 @@ RESET ROLE;
 GRANT USAGE ON FOREIGN SERVER kafka TO stranger;
 SET ROLE stranger;
 SELECT partitions FROM kafka_topics('kafka') WHERE topic = 'clicks';
+RESET ROLE;
+
+-- The last messages of a topic. Keys and values are as they are: bytes.
+SELECT partition, "offset", "timestamp" AT TIME ZONE 'UTC' AS "timestamp", convert_from(key, 'UTF8') AS key,
+       convert_from(value, 'UTF8') AS value, headers
+  FROM kafka_messages('clicks', server => 'kafka');
+SELECT "offset", convert_from(value, 'UTF8') AS value FROM kafka_messages('lines', server => 'kafka');
+SELECT * FROM kafka_messages('empty', server => 'kafka');
+
+-- From several partitions come the newest where start counts from the end, else the oldest; in all at most max_messages.
+SELECT partition, "offset", convert_from(value, 'UTF8') AS value FROM kafka_messages('numbers', '-2', server => 'kafka');
+SELECT partition, array_agg("offset") FROM kafka_messages('numbers', max_messages => 6, server => 'kafka') GROUP BY 1 ORDER BY 1;
+SELECT partition, array_agg("offset") FROM kafka_messages('numbers', 'earliest', server => 'kafka') GROUP BY 1 ORDER BY 1;
+SELECT partition, array_agg("offset")
+  FROM kafka_messages('numbers', '2024-01-01 00:01:00+00', max_messages => 8, server => 'kafka') GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM kafka_messages('numbers', '-10', max_messages => NULL, server => 'kafka');
+SELECT count(*), count(DISTINCT value) FROM kafka_messages('numbers', 'earliest', max_messages => NULL, server => 'kafka');
+SELECT count(*) FROM kafka_messages('numbers', max_messages => 0, server => 'kafka');
+
+-- One partition, and any position.
+SELECT array_agg("offset") FROM kafka_messages('numbers', partition => 2, server => 'kafka');
+SELECT array_agg("offset") FROM kafka_messages('numbers', '42', 3, 4, 'kafka');
+SELECT array_agg("offset") FROM kafka_messages('numbers', '98', 3, server => 'kafka');
+SELECT array_agg("offset") FROM kafka_messages('numbers', 'latest', 3, server => 'kafka');
+SELECT partition, min("offset"), count(*)
+  FROM kafka_messages('numbers', '{"0": 97, "1": -1, "2": "latest", "3": "group:nobody"}', max_messages => NULL, server => 'kafka')
+ GROUP BY 1 ORDER BY 1;
+
+SELECT * FROM kafka_messages('numbers', partition => 4, server => 'kafka');
+SELECT * FROM kafka_messages('numbers', 'yesterday morning', server => 'kafka');
+SELECT * FROM kafka_messages('numbers', max_messages => -1, server => 'kafka');
+SELECT * FROM kafka_messages('numbrs', server => 'kafka');
+SELECT * FROM kafka_messages(NULL, server => 'kafka');
+SELECT * FROM kafka_messages('numbers', server => NULL);
+SELECT * FROM kafka_messages('numbers', 'stored', server => 'kafka');
+REVOKE USAGE ON FOREIGN SERVER kafka FROM stranger;
+SET ROLE stranger;
+SELECT * FROM kafka_messages('numbers', server => 'kafka');
 RESET ROLE;
 
 DROP SERVER kafka CASCADE;

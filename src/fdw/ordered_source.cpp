@@ -75,6 +75,7 @@ void OrderedSource::begin_blocks(std::span<const kafka::Range> group) {
   blocks_.clear();
   for (const std::vector<kafka::Range>& ranges : partitions) {
     std::vector<kafka::Interval> intervals;
+    intervals.reserve(ranges.size());
     for (const kafka::Range& range : ranges) intervals.push_back({range.from, range.to});
     blocks_.emplace_back(ranges.front().partition, intervals, order_.offset_descending, sizes);
   }

@@ -1,6 +1,7 @@
 #include "kafka/partition_blocks.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace kafka_fdw::kafka {
 namespace {
@@ -77,8 +78,8 @@ void PartitionBlocks::give_back_below(int64_t offset) {
 }
 
 void PartitionBlocks::give_back_from(int64_t offset) {
-  for (auto part = block_.rbegin(); part != block_.rend(); ++part)
-    if (part->to > offset) ranges_.push_front({std::max(part->from, offset), part->to});
+  for (const Interval& part : std::ranges::reverse_view(block_))
+    if (part.to > offset) ranges_.push_front({std::max(part.from, offset), part.to});
 }
 
 /// By the bytes that an offset of the block was worth, which is little in a log with gaps.

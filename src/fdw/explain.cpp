@@ -41,6 +41,8 @@ const char* symbol_of(Condition::Operator op) {
       return ">=";
     case Condition::Operator::greater:
       return ">";
+    case Condition::Operator::not_equal:
+      return "<>";
   }
   return "";
 }
@@ -68,6 +70,7 @@ class Deparser {
     switch (condition.kind) {
       case Condition::Kind::compare:
       case Condition::Kind::compare_any:
+      case Condition::Kind::compare_all:
         return comparison(condition, table);
       case Condition::Kind::all_of:
         return joined(condition, table, " AND ");
@@ -84,21 +87,31 @@ class Deparser {
     auto* expressions = reinterpret_cast<const ForeignScan*>(plan_)->fdw_exprs;
     auto* expression = static_cast<Node*>(list_nth(expressions, condition.expression));
     const char* text = pg::call([&] { return deparse_expression(expression, context_, false, false); });
-    const bool any = condition.kind == Condition::Kind::compare_any;
-    return "(" + column_name(condition.column, table) + " " + symbol_of(condition.op) + (any ? " ANY (" : " ") + text +
-           (any ? "))" : ")");
+    const char* all_or_any = condition.kind == Condition::Kind::compare_any ? "ANY " : "ALL ";
+    const std::string compared = condition.kind == Condition::Kind::compare ? text : all_or_any + ("(" + std::string(text) + ")");
+    return "(" + column_name(condition.column, table) + " " + symbol_of(condition.op) + " " + compared + ")";
   }
 
   std::string joined(const Condition& condition, const Table& table, const char* separator) const {
     std::string text;
+    if (condition.children.empty()) return condition.kind == Condition::Kind::any_of ? "false" : "true";
     for (const Condition& child : condition.children)
       text.append(text.empty() ? "" : separator).append(deparse(child, table));
     return condition.children.size() == 1 ? text : "(" + text + ")";
   }
 
   std::string column_name(Condition::Column column, const Table& table) const {
-    const auto role = column == Condition::Column::offset ? pg::ColumnRole::offset : pg::ColumnRole::partition;
-    return fdw::column_name(node_, table, role);
+    switch (column) {
+      case Condition::Column::partition:
+        return fdw::column_name(node_, table, pg::ColumnRole::partition);
+      case Condition::Column::offset:
+        return fdw::column_name(node_, table, pg::ColumnRole::offset);
+      case Condition::Column::timestamp:
+        return fdw::column_name(node_, table, pg::ColumnRole::timestamp);
+      case Condition::Column::key:
+        return fdw::column_name(node_, table, pg::ColumnRole::key);
+    }
+    return {};
   }
 
   const ForeignScanState* node_;

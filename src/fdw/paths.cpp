@@ -1,10 +1,17 @@
+#include <algorithm>
+#include <vector>
+
 #include "fdw/ordered.h"
 #include "fdw/plan.h"
+#include "fdw/pushdown.h"
 #include "pg/compat.h"
 
 extern "C" {
+#include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
 }
 
 namespace kafka_fdw::fdw {
@@ -19,31 +26,97 @@ constexpr double operators_per_column = 4;
 /// with what lies behind them.
 constexpr double cost_of_order = 1.1;
 
+struct Costs {
+  Cost startup;
+  Cost total;
+};
+
+Costs costs_of(const RelOptInfo* baserel, const RelationSize& size, double messages) {
+  const Cost decoding = cpu_operator_cost * operators_per_column * size.columns;
+  const Cost per_message = cpu_tuple_cost + decoding + baserel->baserestrictcost.per_tuple;
+  const Cost startup = startup_cost + baserel->baserestrictcost.startup;
+  return {.startup = startup, .total = startup + per_message * messages};
+}
+
 /// Not for a parallel worker, where it would see the topic as of another moment.
-void add_ordered_path(PlannerInfo* root, RelOptInfo* baserel, const OfferedOrder& offered, Cost startup, Cost total) {
-  ForeignPath* path = pg::create_foreign_scan_path(root, baserel, baserel->rows, startup, total, offered.pathkeys,
+void add_ordered_path(PlannerInfo* root, RelOptInfo* baserel, const OfferedOrder& offered, const Costs& costs) {
+  const Cost total = costs.startup + (costs.total - costs.startup) * cost_of_order;
+  ForeignPath* path = pg::create_foreign_scan_path(root, baserel, baserel->rows, costs.startup, total, offered.pathkeys,
                                                    baserel->lateral_relids, order_to_list(offered.order));
   path->path.parallel_safe = false;
   add_path(baserel, reinterpret_cast<Path*>(path));
 }
 
+/// Whether the member is the column with that attribute number.
+bool is_column(PlannerInfo*, RelOptInfo* rel, EquivalenceClass*, EquivalenceMember* member, void* attribute) {
+  if (!IsA(member->em_expr, Var)) return false;
+  const auto* var = reinterpret_cast<const Var*>(member->em_expr);
+  return static_cast<Index>(var->varno) == rel->relid && var->varattno == *static_cast<AttrNumber*>(attribute);
+}
+
+/// A leaf. Join clauses that may restrict a scan of the relation, for which the others' rows are known.
+List* join_clauses(PlannerInfo* root, RelOptInfo* baserel, int column_count) {
+  List* clauses = NIL;
+  ListCell* cell = nullptr;
+  foreach (cell, baserel->joininfo) {
+    auto* clause = lfirst_node(RestrictInfo, cell);
+    if (join_clause_is_movable_to(clause, baserel)) clauses = lappend(clauses, clause);
+  }
+  if (!baserel->has_eclass_joins) return clauses;
+  for (AttrNumber attribute = 1; attribute <= column_count; ++attribute)
+    clauses = list_concat(clauses, generate_implied_equalities_for_column(root, baserel, is_column, &attribute,
+                                                                          baserel->lateral_referencers));
+  return clauses;
+}
+
+/// The ways in which rows of other relations can decide what a scan reads.
+std::vector<ParamPathInfo*> parameterizations(PlannerInfo* root, RelOptInfo* baserel, const Table& table) {
+  std::vector<ParamPathInfo*> found;
+  const int column_count = static_cast<int>(table.shape.columns.size());
+  List* clauses = pg::call([&] { return join_clauses(root, baserel, column_count); });
+  for (int i = 0; i < list_length(clauses); ++i) {
+    const auto* clause = static_cast<const RestrictInfo*>(list_nth(clauses, i));
+    if (!can_push(table, baserel->relid, clause)) continue;
+    ParamPathInfo* info = pg::call([&]() -> ParamPathInfo* {
+      Relids outer = bms_del_member(bms_union(clause->clause_relids, baserel->lateral_relids),
+                                    static_cast<int>(baserel->relid));
+      return bms_is_empty(outer) ? nullptr : get_baserel_parampathinfo(root, baserel, outer);
+    });
+    if (info != nullptr && std::ranges::find(found, info) == found.end()) found.push_back(info);
+  }
+  return found;
+}
+
+void add_parameterized_path(PlannerInfo* root, RelOptInfo* baserel, const Table& table, const RelationSize& size,
+                            ParamPathInfo* info) {
+  List* clauses = pg::call([&] { return list_concat_copy(baserel->baserestrictinfo, info->ppi_clauses); });
+  const Pushdown pushdown = push_down(table, baserel->relid, clauses);
+  const Estimate estimate = estimate_scan(root, baserel, table, pushdown);
+  const Costs costs = costs_of(baserel, size, estimate.read);
+  pg::call([&] {
+    add_path(baserel,
+             reinterpret_cast<Path*>(pg::create_foreign_scan_path(root, baserel, info->ppi_rows, costs.startup,
+                                                                  costs.total, NIL, info->ppi_req_outer, NIL)));
+  });
+}
+
 }  // namespace
 
-void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid) {
+void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid) {
   pg::entry([&] {
-    const auto* size = static_cast<const RelationSize*>(baserel->fdw_private);
-    const Cost decoding = cpu_operator_cost * operators_per_column * size->columns;
-    const Cost per_message = cpu_tuple_cost + decoding + baserel->baserestrictcost.per_tuple;
-    const Cost startup = startup_cost + baserel->baserestrictcost.startup;
-    const Cost total = startup + per_message * size->estimate.read;
+    const auto& size = *static_cast<const RelationSize*>(baserel->fdw_private);
+    const Costs costs = costs_of(baserel, size, size.estimate.read);
     pg::call([&] {
-      add_path(baserel, reinterpret_cast<Path*>(pg::create_foreign_scan_path(
-                            root, baserel, baserel->rows, startup, total, NIL, baserel->lateral_relids, NIL)));
+      add_path(baserel, reinterpret_cast<Path*>(
+                            pg::create_foreign_scan_path(root, baserel, baserel->rows, costs.startup, costs.total, NIL,
+                                                         baserel->lateral_relids, NIL)));
     });
-    const auto offered = order_for_query(root, baserel, *size);
-    if (!offered) return;
-    const Cost ordered = startup + (total - startup) * cost_of_order;
-    pg::call([&] { add_ordered_path(root, baserel, *offered, startup, ordered); });
+    if (const auto offered = order_for_query(root, baserel, size))
+      pg::call([&] { add_ordered_path(root, baserel, *offered, costs); });
+    if (baserel->joininfo == NIL && !baserel->has_eclass_joins) return;
+    const Table table = load_planned_table(foreigntableid);
+    for (ParamPathInfo* info : parameterizations(root, baserel, table))
+      add_parameterized_path(root, baserel, table, size, info);
   });
 }
 

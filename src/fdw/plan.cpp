@@ -10,7 +10,6 @@
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
@@ -20,14 +19,6 @@ extern "C" {
 namespace kafka_fdw::fdw {
 
 namespace {
-
-/// The relation is locked by the planner.
-Table load_planned_table(Oid relation) {
-  Relation opened = pg::call([&] { return table_open(relation, NoLock); });
-  Table table = load_table(opened);
-  pg::call([&] { table_close(opened, NoLock); });
-  return table;
-}
 
 AttrNumber column_with(pg::ColumnRole role, const Table& table) {
   const auto& columns = table.shape.columns;
@@ -60,13 +51,19 @@ List* needed_columns(const RelOptInfo* rel, const List* local, int column_count)
 
 }  // namespace
 
+Table load_planned_table(Oid relation) {
+  Relation opened = pg::call([&] { return table_open(relation, NoLock); });
+  Table table = load_table(opened);
+  pg::call([&] { table_close(opened, NoLock); });
+  return table;
+}
+
 void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid) {
   pg::entry([&] {
     const Table table = load_planned_table(foreigntableid);
     const Pushdown pushdown = push_down(table, baserel->relid, baserel->baserestrictinfo);
-    const Oid user = OidIsValid(baserel->userid) ? baserel->userid : GetUserId();
     auto* size = pg::call([&] { return static_cast<RelationSize*>(palloc0(sizeof(RelationSize))); });
-    size->estimate = estimate_scan(root, table, pushdown, user);
+    size->estimate = estimate_scan(root, baserel, table, pushdown);
     const int column_count = static_cast<int>(table.shape.columns.size());
     size->columns = pg::call([&] { return list_length(needed_columns(baserel, pushdown.local, column_count)); });
     size->partition_column = column_with(pg::ColumnRole::partition, table);

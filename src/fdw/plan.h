@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fdw/estimate.h"
+#include "fdw/table.h"
 #include "pg/boundary.h"
 
 extern "C" {
@@ -25,6 +26,9 @@ struct RelationSize {
   AttrNumber partition_column;  ///< 0: none
   AttrNumber offset_column;     ///< 0: none
 };
+
+/// The table of a relation that the planner has locked.
+Table load_planned_table(Oid relation);
 
 /// The planner's callbacks; see PostgreSQL's "Writing a Foreign Data Wrapper".
 void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid);

@@ -1,6 +1,5 @@
 #include "fdw/scan.h"
 
-#include "fdw/comparand.h"
 #include "fdw/kafka_source.h"
 #include "fdw/ordered_source.h"
 #include "fdw/plan.h"
@@ -55,6 +54,9 @@ Scan::Scan(ForeignScanState* node)
   for (int i = 0; i < list_length(expressions); ++i)
     types_.push_back(exprType(static_cast<const Node*>(list_nth(expressions, i))));
   expressions_ = pg::call([&] { return ExecInitExprList(expressions, &node_->ss.ps); });
+  for_each_comparison(condition_, [this](const Condition& comparison) {
+    compares_keys_ = compares_keys_ || comparison.column == Condition::Column::key;
+  });
   // Now, not at the first fetch: the executor may find that it need not fetch at all, and that has looked at the batch
   // too.
   if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_, order_);
@@ -81,29 +83,32 @@ void Scan::next(TupleTableSlot* slot) {
 }
 
 void Scan::open() {
-  const Selection selection = evaluate();
-  nothing_wanted_ = selection.all().empty();
-  if (!nothing_wanted_) source_->open(wanted(selection));
+  const std::vector<Comparand> comparands = evaluate();
+  std::vector<TimeSlice> slices = select(condition_, comparands);
+  nothing_wanted_ = slices.empty();
+  if (!nothing_wanted_) source_->open(wanted(std::move(slices), comparands));
   open_ = true;
 }
 
 /// The expressions of the condition as they are now: parameters change between rescans.
-Selection Scan::evaluate() {
+std::vector<Comparand> Scan::evaluate() {
   ExprContext* context = node_->ss.ps.ps_ExprContext;
-  std::vector<Comparand> comparands;
-  for (size_t i = 0; i < types_.size(); ++i) {
-    auto* expression = static_cast<ExprState*>(list_nth(expressions_, static_cast<int>(i)));
+  std::vector<Comparand> comparands(types_.size());
+  for_each_comparison(condition_, [&](const Condition& comparison) {
+    const auto place = static_cast<size_t>(comparison.expression);
+    auto* expression = static_cast<ExprState*>(list_nth(expressions_, comparison.expression));
     bool null = false;
     const Datum value = pg::call([&] { return ExecEvalExpr(expression, context, &null); });
-    comparands.push_back(make_comparand(types_[i], value, null));
-  }
-  return select(condition_, comparands);
+    comparands[place] = make_comparand(comparison, table_.shape.encoding, types_[place], value, null);
+  });
+  return comparands;
 }
 
-kafka::OffsetSet Scan::wanted(const Selection& selection) {
-  // A consumer's batch begins where the consumer stands, whatever the table's start.
-  if (!topic_ || selection.unbounded.empty()) return selection.all();
-  return selection.bounded | (selection.unbounded & topic_->default_range(selection.unbounded));
+/// A consumer's batch begins where the consumer stands, whatever the table's start, and is in memory.
+kafka::OffsetSet Scan::wanted(std::vector<TimeSlice> slices, const std::vector<Comparand>& comparands) {
+  if (!topic_) return without_times(slices).all();
+  if (compares_keys_) slices = select(condition_, comparands, partition_of_keys(table_, topic_->partition_count()));
+  return topic_->offsets_of(slices);
 }
 
 void Scan::close() {

@@ -3,8 +3,8 @@
 #include <memory>
 #include <optional>
 
-#include "fdw/condition.h"
 #include "fdw/message_source.h"
+#include "fdw/selection.h"
 #include "fdw/table.h"
 #include "fdw/topic_view.h"
 
@@ -33,8 +33,8 @@ class Scan {
  private:
   void open();
   std::unique_ptr<MessageSource> make_source();
-  Selection evaluate();
-  kafka::OffsetSet wanted(const Selection& selection);
+  std::vector<Comparand> evaluate();
+  kafka::OffsetSet wanted(std::vector<TimeSlice> slices, const std::vector<Comparand>& comparands);
 
   ForeignScanState* node_;
   Oid user_;  ///< of the moment when the scan begins: rows may be fetched as another
@@ -43,6 +43,7 @@ class Scan {
   ScanOrder order_;
   List* expressions_ = NIL;  ///< ExprStates
   std::vector<Oid> types_;   ///< theirs
+  bool compares_keys_ = false;
   pg::RowBuilder builder_;
   std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
   std::unique_ptr<MessageSource> source_;  ///< may use topic_: goes first

@@ -30,6 +30,18 @@ std::vector<kafka::Range> ranges_within(const kafka::OffsetSet& wanted, const st
   return ranges;
 }
 
+kafka::OffsetSet after(int64_t offset) { return kafka::OffsetSet::offsets(offset, kafka::OffsetSet::max_offset); }
+
+kafka::OffsetSet before(int64_t offset) { return kafka::OffsetSet::offsets(0, offset); }
+
+/// For each partition the set that `set` makes of its offset.
+kafka::OffsetSet set_of_offsets(const std::map<int32_t, int64_t>& offsets, kafka::OffsetSet (*set)(int64_t)) {
+  kafka::OffsetSet result = kafka::OffsetSet::none();
+  for (const auto& [partition, offset] : offsets)
+    result = result | (kafka::OffsetSet::partitions(partition, int64_t{partition} + 1) & set(offset));
+  return result;
+}
+
 }  // namespace
 
 TopicView::TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot)
@@ -78,12 +90,42 @@ kafka::OffsetSet TopicView::default_range(const kafka::OffsetSet& wanted) {
   const auto stored = [this](const std::string& id) { return stored_offsets()(table_, id, database_snapshot_); };
   const auto found = resolve_position(parse_position(table_.start), client(), table_.topic, unresolved, stored);
   for (size_t i = 0; i < found.size(); ++i) starts.emplace(unresolved[i].partition, found[i]);
-  kafka::OffsetSet range = kafka::OffsetSet::none();
-  for (const int64_t partition : partitions_in(wanted, snapshot().partitions))
-    if (const auto start = starts.find(static_cast<int32_t>(partition)); start != starts.end())
-      range = range | (kafka::OffsetSet::partitions(partition, partition + 1) &
-                       kafka::OffsetSet::offsets(start->second, kafka::OffsetSet::max_offset));
-  return range;
+  return set_of_offsets(starts, &after);
+}
+
+kafka::OffsetSet TopicView::offsets_of(std::span<const TimeSlice> slices) {
+  kafka::OffsetSet offsets = kafka::OffsetSet::none();
+  for (const auto& [times, selection] : slices) {
+    kafka::OffsetSet selected = selection.bounded;
+    if (!selection.unbounded.empty())
+      selected = selected | (selection.unbounded & default_range(selection.unbounded));
+    if (times && !selected.empty()) selected = selected & offsets_within(*times, selected);
+    offsets = offsets | selected;
+  }
+  return offsets;
+}
+
+/// Where messages of these times may be. The first message that is not older than a moment bounds them from below,
+/// whatever the order of times. From above they are bounded only where the table's owner says how far times are out of
+/// order.
+kafka::OffsetSet TopicView::offsets_within(const kafka::Interval& times, const kafka::OffsetSet& wanted) {
+  kafka::OffsetSet result = kafka::OffsetSet::all();
+  if (times.from > 0) result = set_of_offsets(offsets_at(times.from, wanted), &after);
+  const auto disorder = table_.max_timestamp_disorder;
+  if (!disorder || times.to >= kafka::OffsetSet::max_offset - disorder->count()) return result;
+  return result & set_of_offsets(offsets_at(times.to + disorder->count(), wanted), &before);
+}
+
+/// By partition, for those that `wanted` has anything of: the first message of that time or a later one.
+const std::map<int32_t, int64_t>& TopicView::offsets_at(int64_t moment_ms, const kafka::OffsetSet& wanted) {
+  TopicSnapshot& known = snapshot();
+  std::map<int32_t, int64_t>& offsets = known.moments[moment_ms];
+  std::vector<int32_t> asked = partitions_in(wanted, known.partitions);
+  std::erase_if(asked, [&](int32_t partition) { return offsets.contains(partition); });
+  if (asked.empty()) return offsets;
+  const auto found = fetch_offsets_at(client(), connection(), table_.topic, asked, moment_ms);
+  for (size_t i = 0; i < asked.size(); ++i) offsets.emplace(asked[i], found[i]);
+  return offsets;
 }
 
 std::vector<kafka::Range> TopicView::ranges(const kafka::OffsetSet& wanted) {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "fdw/connection.h"
+#include "fdw/selection.h"
 #include "fdw/statement.h"
 #include "fdw/table.h"
 #include "kafka/offset_set.h"
@@ -29,6 +32,10 @@ class TopicView {
   /// What the table's `start` leaves of the partitions in `wanted`.
   kafka::OffsetSet default_range(const kafka::OffsetSet& wanted);
 
+  /// The offsets where messages that the slices select may be.
+  kafka::OffsetSet offsets_of(std::span<const TimeSlice> slices);
+  int32_t partition_count() { return static_cast<int32_t>(snapshot().partitions.size()); }
+
   /// The part of `wanted` that the topic has, by partition and offset.
   std::vector<kafka::Range> ranges(const kafka::OffsetSet& wanted);
 
@@ -37,6 +44,8 @@ class TopicView {
 
  private:
   TopicSnapshot& snapshot();
+  kafka::OffsetSet offsets_within(const kafka::Interval& times, const kafka::OffsetSet& wanted);
+  const std::map<int32_t, int64_t>& offsets_at(int64_t moment_ms, const kafka::OffsetSet& wanted);
   std::vector<kafka::Watermarks> watermarks(const kafka::OffsetSet& wanted);
 
   const Table& table_;

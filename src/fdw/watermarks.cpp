@@ -151,6 +151,16 @@ std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Con
   return explain_errors(client, connection, topic, [&] { return ask_watermarks(client, topic, connect_timeout()); });
 }
 
+std::vector<int64_t> fetch_offsets_at(kafka::Client& client, const Connection& connection, const std::string& topic,
+                                      const std::vector<int32_t>& partitions, int64_t timestamp_ms) {
+  std::vector<kafka::TimePoint> points;
+  points.reserve(partitions.size());
+  for (const int32_t partition : partitions) points.push_back({partition, timestamp_ms});
+  return explain_errors(client, connection, topic, [&] {
+    return pg::await(client, client.offsets_for_times(topic, std::move(points), connect_timeout()));
+  });
+}
+
 }  // namespace kafka_fdw::fdw
 
 Datum kafka_get_watermarks(PG_FUNCTION_ARGS) {

@@ -23,4 +23,8 @@ std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Con
 std::vector<kafka::TopicInfo> fetch_topics(kafka::Client& client, const Connection& connection);
 std::vector<int32_t> fetch_partitions(kafka::Client& client, const Connection& connection, const std::string& topic);
 
+/// Likewise the first offset, in each partition, of a message of that time or a later one; the end where there is none.
+std::vector<int64_t> fetch_offsets_at(kafka::Client& client, const Connection& connection, const std::string& topic,
+                                      const std::vector<int32_t>& partitions, int64_t timestamp_ms);
+
 }  // namespace kafka_fdw::fdw

@@ -121,6 +121,15 @@ inline bool is_descending(const PathKey* key) {
 #endif
 }
 
+/// The number of a btree strategy. 18 renamed the member, and its values are the same.
+inline int row_compare_strategy(const RowCompareExpr* comparison) {
+#if PG_VERSION_NUM >= 180000
+  return comparison->cmptype;
+#else
+  return comparison->rctype;
+#endif
+}
+
 /// Looks at the members of an equivalence class that may be of the relation. 18 keeps those of child relations apart.
 template <class Visit>
 void for_each_member(EquivalenceClass* equivalence, const RelOptInfo* rel, Visit visit) {

@@ -88,8 +88,8 @@ bool number_on_clock(TimestampTz time, Number* number) {
   const TimestampTz after = time + longest_clock_change;
   if (!IS_VALID_TIMESTAMP(before - USECS_PER_DAY) || !IS_VALID_TIMESTAMP(after + USECS_PER_DAY)) return false;
   const Timestamp shown = local_time(time);
-  const bool steady = local_time(before) + longest_clock_change == shown &&
-                      local_time(after) - longest_clock_change == shown;
+  const bool steady =
+      local_time(before) + longest_clock_change == shown && local_time(after) - longest_clock_change == shown;
   *number = steady ? number_of_time(shown)
                    : Number{number_of_time(shown - longest_clock_change).below,
                             number_of_time(shown + longest_clock_change).above, true};

@@ -18,9 +18,9 @@ struct Number {
 
 /// What the expression of a comparison came to, as its column wants it.
 struct Comparand {
-  bool known = true;      ///< false: nothing is known of it, as in the planner
-  bool has_null = false;  ///< it is NULL, or an array with one
-  bool is_null = false;   ///< it is NULL
+  bool known = true;                   ///< false: nothing is known of it, as in the planner
+  bool has_null = false;               ///< it is NULL, or an array with one
+  bool is_null = false;                ///< it is NULL
   std::vector<Number> numbers = {};    ///< for partition, offset, and for timestamp in ms since 1970
   std::vector<std::string> keys = {};  ///< for key: the bytes
 };

@@ -7,8 +7,8 @@
 
 #include "fdw/comparand.h"
 #include "fdw/message_source.h"
-#include "fdw/selection.h"
 #include "fdw/scoped_lease.h"
+#include "fdw/selection.h"
 #include "fdw/watermarks.h"
 #include "module.h"
 #include "pg/wait.h"

@@ -2,6 +2,7 @@
 
 #include "fdw/explain.h"
 #include "fdw/options.h"
+#include "fdw/parallel.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
@@ -27,10 +28,16 @@ FdwRoutine* make_routine() {
   routine->GetForeignRelSize = kafkaGetForeignRelSize;
   routine->GetForeignPaths = kafkaGetForeignPaths;
   routine->GetForeignPlan = kafkaGetForeignPlan;
+  routine->IsForeignScanParallelSafe = kafkaIsForeignScanParallelSafe;
+  routine->EstimateDSMForeignScan = kafkaEstimateDSMForeignScan;
+  routine->InitializeDSMForeignScan = kafkaInitializeDSMForeignScan;
+  routine->ReInitializeDSMForeignScan = kafkaReInitializeDSMForeignScan;
+  routine->InitializeWorkerForeignScan = kafkaInitializeWorkerForeignScan;
   routine->BeginForeignScan = kafkaBeginForeignScan;
   routine->IterateForeignScan = kafkaIterateForeignScan;
   routine->ReScanForeignScan = kafkaReScanForeignScan;
   routine->ExplainForeignScan = kafkaExplainForeignScan;
+  routine->ShutdownForeignScan = kafkaShutdownForeignScan;
   routine->EndForeignScan = kafkaEndForeignScan;
   return routine;
 }

@@ -22,6 +22,8 @@ namespace {
 constexpr Cost startup_cost = 10;
 /// Decoding a column, in calls of an operator.
 constexpr double operators_per_column = 4;
+/// A guess.
+constexpr double bytes_per_message = 200;
 /// How much more a scan costs that keeps an order: partitions wait for each other, and blocks of offsets are fetched
 /// with what lies behind them.
 constexpr double cost_of_order = 1.1;
@@ -38,12 +40,35 @@ Costs costs_of(const RelOptInfo* baserel, const RelationSize& size, double messa
   return {.startup = startup, .total = startup + per_message * messages};
 }
 
-/// Not for a parallel worker, where it would see the topic as of another moment.
+/// A path for one process: a worker would see the topic as of another moment.
+ForeignPath* make_path(PlannerInfo* root, RelOptInfo* baserel, double rows, const Costs& costs, List* pathkeys,
+                       Relids outer, List* order) {
+  ForeignPath* path =
+      pg::create_foreign_scan_path(root, baserel, rows, costs.startup, costs.total, pathkeys, outer, order);
+  path->path.parallel_safe = false;
+  return path;
+}
+
+/// A path whose messages are dealt out to several processes.
+void add_partial_path_for(PlannerInfo* root, RelOptInfo* baserel, const RelationSize& size, const Costs& costs) {
+  const double pages = size.estimate.read * bytes_per_message / BLCKSZ;
+  const int workers = compute_parallel_worker(baserel, pages, -1, max_parallel_workers_per_gather);
+  if (workers <= 0) return;
+  // As the planner reckons for its own scans: the leader has less time for it, the more workers it serves.
+  const double leader = parallel_leader_participation ? std::max(0.0, 1.0 - 0.3 * workers) : 0.0;
+  const double processes = workers + leader;
+  const Costs share{.startup = costs.startup, .total = costs.startup + (costs.total - costs.startup) / processes};
+  ForeignPath* path = make_path(root, baserel, clamp_row_est(baserel->rows / processes), share, NIL, nullptr, NIL);
+  path->path.parallel_aware = true;
+  path->path.parallel_safe = true;
+  path->path.parallel_workers = workers;
+  add_partial_path(baserel, reinterpret_cast<Path*>(path));
+}
+
 void add_ordered_path(PlannerInfo* root, RelOptInfo* baserel, const OfferedOrder& offered, const Costs& costs) {
   const Cost total = costs.startup + (costs.total - costs.startup) * cost_of_order;
-  ForeignPath* path = pg::create_foreign_scan_path(root, baserel, baserel->rows, costs.startup, total, offered.pathkeys,
-                                                   baserel->lateral_relids, order_to_list(offered.order));
-  path->path.parallel_safe = false;
+  ForeignPath* path = make_path(root, baserel, baserel->rows, {costs.startup, total}, offered.pathkeys,
+                                baserel->lateral_relids, order_to_list(offered.order));
   add_path(baserel, reinterpret_cast<Path*>(path));
 }
 
@@ -78,8 +103,8 @@ std::vector<ParamPathInfo*> parameterizations(PlannerInfo* root, RelOptInfo* bas
     const auto* clause = static_cast<const RestrictInfo*>(list_nth(clauses, i));
     if (!can_push(table, baserel->relid, clause)) continue;
     ParamPathInfo* info = pg::call([&]() -> ParamPathInfo* {
-      Relids outer = bms_del_member(bms_union(clause->clause_relids, baserel->lateral_relids),
-                                    static_cast<int>(baserel->relid));
+      Relids outer =
+          bms_del_member(bms_union(clause->clause_relids, baserel->lateral_relids), static_cast<int>(baserel->relid));
       return bms_is_empty(outer) ? nullptr : get_baserel_parampathinfo(root, baserel, outer);
     });
     if (info != nullptr && std::ranges::find(found, info) == found.end()) found.push_back(info);
@@ -95,8 +120,7 @@ void add_parameterized_path(PlannerInfo* root, RelOptInfo* baserel, const Table&
   const Costs costs = costs_of(baserel, size, estimate.read);
   pg::call([&] {
     add_path(baserel,
-             reinterpret_cast<Path*>(pg::create_foreign_scan_path(root, baserel, info->ppi_rows, costs.startup,
-                                                                  costs.total, NIL, info->ppi_req_outer, NIL)));
+             reinterpret_cast<Path*>(make_path(root, baserel, info->ppi_rows, costs, NIL, info->ppi_req_outer, NIL)));
   });
 }
 
@@ -108,8 +132,9 @@ void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntab
     const Costs costs = costs_of(baserel, size, size.estimate.read);
     pg::call([&] {
       add_path(baserel, reinterpret_cast<Path*>(
-                            pg::create_foreign_scan_path(root, baserel, baserel->rows, costs.startup, costs.total, NIL,
-                                                         baserel->lateral_relids, NIL)));
+                            make_path(root, baserel, baserel->rows, costs, NIL, baserel->lateral_relids, NIL)));
+      if (size.can_be_parallel && baserel->consider_parallel && bms_is_empty(baserel->lateral_relids))
+        add_partial_path_for(root, baserel, size, costs);
     });
     if (const auto offered = order_for_query(root, baserel, size))
       pg::call([&] { add_ordered_path(root, baserel, *offered, costs); });

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "fdw/estimate.h"
+#include "fdw/message_source.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan_order.h"
 #include "fdw/table.h"
+#include "pg/compat.h"
 
 extern "C" {
 #include "access/sysattr.h"
@@ -24,6 +26,13 @@ AttrNumber column_with(pg::ColumnRole role, const Table& table) {
   const auto& columns = table.shape.columns;
   const auto found = std::ranges::find(columns, role, &pg::RowColumn::role);
   return found == columns.end() ? AttrNumber{0} : static_cast<AttrNumber>(found - columns.begin() + 1);
+}
+
+/// A consumer's batch is in the memory of this process. Rows that keep errors need subtransactions.
+bool can_be_parallel(const Table& table) {
+  const BoundBatch* batch = bound_batch();
+  if (batch != nullptr && batch->expected_rows(table) >= 0) return false;
+  return pg::can_subtransact_in_parallel_mode || !table.shape.keeps_errors();
 }
 
 /// How many messages a LIMIT asks for. 0: all of them, as somebody between it and the scan reads on.
@@ -68,6 +77,7 @@ void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreignt
     size->columns = pg::call([&] { return list_length(needed_columns(baserel, pushdown.local, column_count)); });
     size->partition_column = column_with(pg::ColumnRole::partition, table);
     size->offset_column = column_with(pg::ColumnRole::offset, table);
+    size->can_be_parallel = can_be_parallel(table);
     baserel->tuples = size->estimate.messages;
     baserel->rows = clamp_row_est(size->estimate.rows);
     baserel->fdw_private = size;

@@ -25,6 +25,7 @@ struct RelationSize {
   int columns;                  ///< that must be decoded
   AttrNumber partition_column;  ///< 0: none
   AttrNumber offset_column;     ///< 0: none
+  bool can_be_parallel;
 };
 
 /// The table of a relation that the planner has locked.

@@ -25,7 +25,8 @@ Pushdown push_down(const Table& table, Index relid, List* clauses) {
     List*& list = arm.exact ? result.pushed : result.local;
     list = pg::call([&] { return lappend(list, restriction); });
     if (compares_times(arm.condition)) result.timed = pg::call([&] { return lappend(result.timed, restriction); });
-    if (arm.condition.kind != Condition::Kind::everything) result.condition.children.push_back(std::move(arm.condition));
+    if (arm.condition.kind != Condition::Kind::everything)
+      result.condition.children.push_back(std::move(arm.condition));
   }
   result.expressions = translator.expressions();
   return result;
@@ -33,8 +34,8 @@ Pushdown push_down(const Table& table, Index relid, List* clauses) {
 
 bool can_push(const Table& table, Index relid, const RestrictInfo* clause) {
   ClauseTranslator translator(table, relid);
-  return !clause->pseudoconstant && translator.translate(reinterpret_cast<Node*>(clause->clause)).condition.kind !=
-                                        Condition::Kind::everything;
+  return !clause->pseudoconstant &&
+         translator.translate(reinterpret_cast<Node*>(clause->clause)).condition.kind != Condition::Kind::everything;
 }
 
 }  // namespace kafka_fdw::fdw

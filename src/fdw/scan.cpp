@@ -38,6 +38,11 @@ const EState* statement_of(const ForeignScanState* node) {
   return state->es_epq_active != nullptr ? state->es_epq_active->parentestate : state;
 }
 
+/// Gather nodes of the statement then run in this process alone.
+void stay_out_of_parallel_mode(const EState* estate) {
+  if (estate->es_plannedstmt != nullptr) estate->es_plannedstmt->parallelModeNeeded = false;
+}
+
 Scan& scan_of(ForeignScanState* node) { return *static_cast<Scan*>(node->fdw_state); }
 
 }  // namespace
@@ -61,7 +66,8 @@ Scan::Scan(ForeignScanState* node)
   // too.
   if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_, order_);
   if (source_ == nullptr) source_ = make_source();
-  if (builder_.keeps_errors()) pg::stay_out_of_parallel_mode(node->ss.ps.state);
+  if (!topic_ || (table_.shape.keeps_errors() && !pg::can_subtransact_in_parallel_mode))
+    stay_out_of_parallel_mode(node->ss.ps.state);
 }
 
 std::unique_ptr<MessageSource> Scan::make_source() {
@@ -83,11 +89,12 @@ void Scan::next(TupleTableSlot* slot) {
 }
 
 void Scan::open() {
+  open_ = true;
+  if (shared_ != nullptr) return;
   const std::vector<Comparand> comparands = evaluate();
   std::vector<TimeSlice> slices = select(condition_, comparands);
   nothing_wanted_ = slices.empty();
   if (!nothing_wanted_) source_->open(wanted(std::move(slices), comparands));
-  open_ = true;
 }
 
 /// The expressions of the condition as they are now: parameters change between rescans.
@@ -109,6 +116,43 @@ kafka::OffsetSet Scan::wanted(std::vector<TimeSlice> slices, const std::vector<C
   if (!topic_) return without_times(slices).all();
   if (compares_keys_) slices = select(condition_, comparands, partition_of_keys(table_, topic_->partition_count()));
   return topic_->offsets_of(slices);
+}
+
+void Scan::share(SharedRanges& shared, int place) {
+  if (!topic_) throw kafka::Error(kafka::ErrorClass::other, "a consumer's batch cannot be scanned in parallel");
+  auto source = std::make_unique<ParallelSource>(*topic_, shared, place, builder_.counters());
+  parallel_ = source.get();
+  source_ = std::move(source);
+  shared_ = &shared;
+}
+
+void Scan::deal() {
+  const std::vector<Comparand> comparands = evaluate();
+  std::vector<TimeSlice> slices = select(condition_, comparands);
+  std::vector<kafka::Range> ranges;
+  if (!slices.empty()) ranges = parallel_->find(wanted(std::move(slices), comparands));
+  dsa_area* area = node_->ss.ps.state->es_query_dsa;
+  pg::call([&] { shared_->deal(area, ranges.data(), static_cast<int>(ranges.size())); });
+  parallel_->begin(std::move(ranges));
+}
+
+void Scan::join() { parallel_->begin(shared_->ranges(node_->ss.ps.state->es_query_dsa)); }
+
+void Scan::leave() {
+  if (shared_ == nullptr) return;
+  shared_work_ = parallel_->leave();
+  shared_ = nullptr;
+}
+
+SharedRanges::Work Scan::work() const {
+  if (shared_work_.empty()) return {.messages = source_->counters(), .rows = builder_.counters()};
+  SharedRanges::Work total{};
+  for (const auto& [messages, rows] : shared_work_) {
+    total.messages += messages;
+    total.rows.decoded += rows.decoded;
+    total.rows.in_error += rows.in_error;
+  }
+  return total;
 }
 
 void Scan::close() {

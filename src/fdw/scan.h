@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "fdw/message_source.h"
+#include "fdw/parallel_source.h"
 #include "fdw/selection.h"
+#include "fdw/shared_ranges.h"
 #include "fdw/table.h"
 #include "fdw/topic_view.h"
 
@@ -23,12 +25,19 @@ class Scan {
   void rescan() noexcept { open_ = false; }
   void close();
 
+  // As one process of a parallel scan:
+  void share(SharedRanges& shared, int place);  ///< from now on; the shared memory must hold until leave()
+  void deal();                                  ///< the leader, before every scan and rescan
+  void join();                                  ///< a worker: reads what was dealt
+  void leave();                                 ///< the shared memory goes
+  /// What each process did, after the shared memory is gone; none where the scan was not shared.
+  std::span<const SharedRanges::Work> shared_work() const noexcept { return shared_work_; }
+
   const Table& table() const noexcept { return table_; }
   const Condition& condition() const noexcept { return condition_; }
   const ScanOrder& order() const noexcept { return order_; }
-  MessageSource::Counters messages() const { return source_->counters(); }
+  SharedRanges::Work work() const;  ///< of this process, or of all after leave()
   std::span<const kafka::Range> ranges() const { return source_->ranges(); }
-  const pg::RowBuilder::Counters& rows() const noexcept { return builder_.counters(); }
 
  private:
   void open();
@@ -47,7 +56,10 @@ class Scan {
   pg::RowBuilder builder_;
   std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
   std::unique_ptr<MessageSource> source_;  ///< may use topic_: goes first
-  bool open_ = false;                      ///< source_ stands at a row of this scan, or nothing is wanted
+  SharedRanges* shared_ = nullptr;         ///< none: not shared, or not any more
+  ParallelSource* parallel_ = nullptr;     ///< source_, of a scan that is or was shared
+  std::vector<SharedRanges::Work> shared_work_;
+  bool open_ = false;  ///< source_ stands at a row of this scan, or nothing is wanted
   bool nothing_wanted_ = false;
 };
 

@@ -143,8 +143,7 @@ class Evaluation {
   static void add(std::vector<TimeSlice>& slices, TimeSlice slice) {
     if (slice.selection.all().empty()) return;
     const bool continues = slice.times && !slices.empty() && slices.back().times &&
-                           slices.back().times->to == slice.times->from &&
-                           slices.back().selection == slice.selection;
+                           slices.back().times->to == slice.times->from && slices.back().selection == slice.selection;
     if (continues)
       slices.back().times->to = slice.times->to;
     else

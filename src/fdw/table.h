@@ -19,11 +19,11 @@ struct Table {
   Oid relation = InvalidOid;
   Oid server = InvalidOid;
   std::string topic;
-  std::string start;             ///< a position; empty: earliest
+  std::string start;                                                ///< a position; empty: earliest
   std::optional<kafka::Partitioner> key_partitioner;                ///< how producers choose a message's partition
   std::optional<std::chrono::milliseconds> max_timestamp_disorder;  ///< no message is older by more than one before it
-  pg::RowShape shape;            ///< every column needed
-  kafka::Properties properties;  ///< the table's own librdkafka properties
+  pg::RowShape shape;                                               ///< every column needed
+  kafka::Properties properties;                                     ///< the table's own librdkafka properties
 };
 
 /// Reads and checks options and columns. Throws pg::Error.

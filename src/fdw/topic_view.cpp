@@ -97,8 +97,7 @@ kafka::OffsetSet TopicView::offsets_of(std::span<const TimeSlice> slices) {
   kafka::OffsetSet offsets = kafka::OffsetSet::none();
   for (const auto& [times, selection] : slices) {
     kafka::OffsetSet selected = selection.bounded;
-    if (!selection.unbounded.empty())
-      selected = selected | (selection.unbounded & default_range(selection.unbounded));
+    if (!selection.unbounded.empty()) selected = selected | (selection.unbounded & default_range(selection.unbounded));
     if (times && !selected.empty()) selected = selected & offsets_within(*times, selected);
     offsets = offsets | selected;
   }

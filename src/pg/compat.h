@@ -155,14 +155,7 @@ inline Oid scan_user(ForeignScanState* node) {
   return OidIsValid(user) ? user : GetUserId();
 }
 
-/// Before 17 a subtransaction is refused while the leader is in parallel mode. Gather nodes then run in the leader
-/// alone.
-inline void stay_out_of_parallel_mode(EState* estate) {
-#if PG_VERSION_NUM < 170000
-  if (estate->es_plannedstmt != nullptr) estate->es_plannedstmt->parallelModeNeeded = false;
-#else
-  (void)estate;
-#endif
-}
+/// Before 17 a subtransaction is refused in parallel mode.
+constexpr bool can_subtransact_in_parallel_mode = PG_VERSION_NUM >= 170000;
 
 }  // namespace kafka_fdw::pg

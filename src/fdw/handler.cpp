@@ -1,5 +1,6 @@
 #include "fdw/handler.h"
 
+#include "fdw/async.h"
 #include "fdw/explain.h"
 #include "fdw/options.h"
 #include "fdw/parallel.h"
@@ -37,6 +38,10 @@ FdwRoutine* make_routine() {
   routine->IterateForeignScan = kafkaIterateForeignScan;
   routine->ReScanForeignScan = kafkaReScanForeignScan;
   routine->ExplainForeignScan = kafkaExplainForeignScan;
+  routine->IsForeignPathAsyncCapable = kafkaIsForeignPathAsyncCapable;
+  routine->ForeignAsyncRequest = kafkaForeignAsyncRequest;
+  routine->ForeignAsyncConfigureWait = kafkaForeignAsyncConfigureWait;
+  routine->ForeignAsyncNotify = kafkaForeignAsyncNotify;
   routine->ShutdownForeignScan = kafkaShutdownForeignScan;
   routine->EndForeignScan = kafkaEndForeignScan;
   return routine;

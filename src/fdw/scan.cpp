@@ -38,6 +38,9 @@ const EState* statement_of(const ForeignScanState* node) {
   return state->es_epq_active != nullptr ? state->es_epq_active->parentestate : state;
 }
 
+/// PostgreSQL itself looks for a cancel only between the events that it waits for, and not for our timeouts.
+constexpr std::chrono::milliseconds tick{100};
+
 /// Gather nodes of the statement then run in this process alone.
 void stay_out_of_parallel_mode(const EState* estate) {
   if (estate->es_plannedstmt != nullptr) estate->es_plannedstmt->parallelModeNeeded = false;
@@ -80,6 +83,8 @@ std::unique_ptr<MessageSource> Scan::make_source() {
 
 void Scan::next(TupleTableSlot* slot) {
   ExecClearTuple(slot);
+  waiting_ = node_->ss.ps.async_capable && !ready();
+  if (waiting_) return;
   if (!open_) open();
   if (nothing_wanted_) return;
   const kafka::Message* message = source_->next();
@@ -88,13 +93,40 @@ void Scan::next(TupleTableSlot* slot) {
   ExecStoreVirtualTuple(slot);
 }
 
+/// Whether next() would not wait for the topic's ends or for messages. What else a scan may ask the brokers for is
+/// waited for when it opens.
+bool Scan::ready() {
+  if (!open_) {
+    const bool asks = topic_ && !selected().empty();
+    if (asks && !topic_->ready(without_times(selected()).all())) return false;
+    open();
+  }
+  return nothing_wanted_ || source_->ready();
+}
+
+int Scan::event_descriptor() {
+  if (!event_) event_.emplace(topic_->client().event_descriptor(), tick);
+  return event_->descriptor();
+}
+
 void Scan::open() {
   open_ = true;
   if (shared_ != nullptr) return;
-  const std::vector<Comparand> comparands = evaluate();
-  std::vector<TimeSlice> slices = select(condition_, comparands);
-  nothing_wanted_ = slices.empty();
-  if (!nothing_wanted_) source_->open(wanted(std::move(slices), comparands));
+  nothing_wanted_ = selected().empty();
+  if (!nothing_wanted_) source_->open(wanted());
+}
+
+void Scan::rescan() noexcept {
+  open_ = false;
+  selected_.reset();
+}
+
+const std::vector<TimeSlice>& Scan::selected() {
+  if (!selected_) {
+    comparands_ = evaluate();
+    selected_ = select(condition_, comparands_);
+  }
+  return *selected_;
 }
 
 /// The expressions of the condition as they are now: parameters change between rescans.
@@ -112,10 +144,10 @@ std::vector<Comparand> Scan::evaluate() {
 }
 
 /// A consumer's batch begins where the consumer stands, whatever the table's start, and is in memory.
-kafka::OffsetSet Scan::wanted(std::vector<TimeSlice> slices, const std::vector<Comparand>& comparands) {
-  if (!topic_) return without_times(slices).all();
-  if (compares_keys_) slices = select(condition_, comparands, partition_of_keys(table_, topic_->partition_count()));
-  return topic_->offsets_of(slices);
+kafka::OffsetSet Scan::wanted() {
+  if (!topic_) return without_times(selected()).all();
+  if (!compares_keys_) return topic_->offsets_of(selected());
+  return topic_->offsets_of(select(condition_, comparands_, partition_of_keys(table_, topic_->partition_count())));
 }
 
 void Scan::share(SharedRanges& shared, int place) {
@@ -127,10 +159,9 @@ void Scan::share(SharedRanges& shared, int place) {
 }
 
 void Scan::deal() {
-  const std::vector<Comparand> comparands = evaluate();
-  std::vector<TimeSlice> slices = select(condition_, comparands);
+  selected_.reset();
   std::vector<kafka::Range> ranges;
-  if (!slices.empty()) ranges = parallel_->find(wanted(std::move(slices), comparands));
+  if (!selected().empty()) ranges = parallel_->find(wanted());
   dsa_area* area = node_->ss.ps.state->es_query_dsa;
   pg::call([&] { shared_->deal(area, ranges.data(), static_cast<int>(ranges.size())); });
   parallel_->begin(std::move(ranges));

@@ -9,6 +9,7 @@
 #include "fdw/shared_ranges.h"
 #include "fdw/table.h"
 #include "fdw/topic_view.h"
+#include "pg/ticking_event.h"
 
 extern "C" {
 #include "nodes/execnodes.h"
@@ -22,8 +23,13 @@ class Scan {
   explicit Scan(ForeignScanState* node);
 
   void next(TupleTableSlot* slot);  ///< the next row, or an empty slot at the end
-  void rescan() noexcept { open_ = false; }
+  void rescan() noexcept;
   void close();
+
+  // Without waiting, where the plan says that the scan runs beside others:
+  bool is_waiting() const noexcept { return waiting_; }  ///< next() gave an empty slot for that reason
+  int event_descriptor();  ///< readable when it is worth to call next() again, and ten times a second
+  void drain_event() const noexcept { event_->drain(); }
 
   // As one process of a parallel scan:
   void share(SharedRanges& shared, int place);  ///< from now on; the shared memory must hold until leave()
@@ -41,9 +47,11 @@ class Scan {
 
  private:
   void open();
+  bool ready();
   std::unique_ptr<MessageSource> make_source();
   std::vector<Comparand> evaluate();
-  kafka::OffsetSet wanted(std::vector<TimeSlice> slices, const std::vector<Comparand>& comparands);
+  const std::vector<TimeSlice>& selected();
+  kafka::OffsetSet wanted();
 
   ForeignScanState* node_;
   Oid user_;  ///< of the moment when the scan begins: rows may be fetched as another
@@ -59,6 +67,11 @@ class Scan {
   SharedRanges* shared_ = nullptr;         ///< none: not shared, or not any more
   ParallelSource* parallel_ = nullptr;     ///< source_, of a scan that is or was shared
   std::vector<SharedRanges::Work> shared_work_;
+  std::optional<pg::TickingEvent> event_;  ///< of a scan that ran into waiting
+  bool waiting_ = false;
+  /// What the condition selects in this scan or rescan, when somebody has asked.
+  std::optional<std::vector<TimeSlice>> selected_;
+  std::vector<Comparand> comparands_;
   bool open_ = false;  ///< source_ stands at a row of this scan, or nothing is wanted
   bool nothing_wanted_ = false;
 };

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "fdw/estimate.h"
 #include "fdw/position.h"
 #include "fdw/stored_offsets.h"
 #include "fdw/watermarks.h"
+#include "pg/wait.h"
 
 namespace kafka_fdw::fdw {
 
@@ -57,23 +59,52 @@ const Connection& TopicView::connection() {
   return *connection_;
 }
 
+bool TopicView::knows_partitions() {
+  if (find_snapshot(statement_, table_.relation) != nullptr) return true;
+  if (!partitions_) partitions_ = client().topics(table_.topic, connect_timeout());
+  if (!partitions_->ready()) return false;
+  auto answer = *std::exchange(partitions_, std::nullopt);
+  keep_snapshot(statement_, table_.relation, partitions_of(answer.take()));
+  return true;
+}
+
+bool TopicView::knows_ends(const kafka::OffsetSet& wanted) {
+  TopicSnapshot& known = *find_snapshot(statement_, table_.relation);
+  std::vector<int32_t> asked = partitions_in(wanted, known.partitions);
+  std::erase_if(asked, [&](int32_t partition) { return known.watermarks.contains(partition); });
+  if (asked.empty()) return true;
+  if (!ends_) ends_ = client().watermarks(table_.topic, std::move(asked), connect_timeout());
+  if (!ends_->ready()) return false;
+  auto answer = *std::exchange(ends_, std::nullopt);
+  std::vector<kafka::Watermarks> found = answer.take();
+  for (const kafka::Watermarks& marks : found) known.watermarks.emplace(marks.partition, marks);
+  if (found.size() == known.partitions.size()) remember_watermarks(table_, user_, found);
+  return knows_ends(wanted);
+}
+
+bool TopicView::ready(const kafka::OffsetSet& wanted) {
+  if (lease_) client().drain_events();
+  try {
+    if (lease_) client().serve_errors();
+    return knows_partitions() && knows_ends(wanted);
+  } catch (const kafka::Error& error) {
+    throw_explained(error, client(), connection(), table_.topic);
+  }
+}
+
+void TopicView::wait_until_ready(const kafka::OffsetSet& wanted) {
+  while (!ready(wanted)) pg::wait_readable(client().event_descriptor(), std::chrono::seconds(1));
+}
+
 TopicSnapshot& TopicView::snapshot() {
-  if (TopicSnapshot* known = find_snapshot(statement_, table_.relation)) return *known;
-  kafka::Client& asked = client();
-  return keep_snapshot(statement_, table_.relation, fetch_partitions(asked, connection(), table_.topic));
+  wait_until_ready(kafka::OffsetSet::none());
+  return *find_snapshot(statement_, table_.relation);
 }
 
 /// Those of the statement, of the partitions that `wanted` has anything of.
 std::vector<kafka::Watermarks> TopicView::watermarks(const kafka::OffsetSet& wanted) {
-  TopicSnapshot& known = snapshot();
-  std::vector<int32_t> asked = partitions_in(wanted, known.partitions);
-  std::erase_if(asked, [&](int32_t partition) { return known.watermarks.contains(partition); });
-  if (!asked.empty()) {
-    kafka::Client& broker = client();
-    const auto answer = fetch_watermarks(broker, connection(), table_.topic, std::move(asked));
-    for (const kafka::Watermarks& marks : answer) known.watermarks.emplace(marks.partition, marks);
-    if (answer.size() == known.partitions.size()) remember_watermarks(table_, user_, answer);
-  }
+  wait_until_ready(wanted);
+  const TopicSnapshot& known = snapshot();
   std::vector<kafka::Watermarks> marks;
   for (const int32_t partition : partitions_in(wanted, known.partitions))
     if (const auto found = known.watermarks.find(partition); found != known.watermarks.end())
@@ -132,7 +163,8 @@ std::vector<kafka::Range> TopicView::ranges(const kafka::OffsetSet& wanted) {
 }
 
 void TopicView::close() {
-  if (lease_) lease_->give_back();
+  // A question that is still open would hold up the next user's.
+  if (lease_ && !partitions_ && !ends_) lease_->give_back();
   lease_.reset();
 }
 

@@ -36,6 +36,10 @@ class TopicView {
   kafka::OffsetSet offsets_of(std::span<const TimeSlice> slices);
   int32_t partition_count() { return static_cast<int32_t>(snapshot().partitions.size()); }
 
+  /// Whether the partitions of the topic, and the ends of those in `wanted`, are known. If not it asks for them,
+  /// without waiting: the client's event descriptor tells when to look again.
+  bool ready(const kafka::OffsetSet& wanted);
+
   /// The part of `wanted` that the topic has, by partition and offset.
   std::vector<kafka::Range> ranges(const kafka::OffsetSet& wanted);
 
@@ -43,6 +47,9 @@ class TopicView {
   void close();
 
  private:
+  bool knows_partitions();
+  bool knows_ends(const kafka::OffsetSet& wanted);
+  void wait_until_ready(const kafka::OffsetSet& wanted);
   TopicSnapshot& snapshot();
   kafka::OffsetSet offsets_within(const kafka::Interval& times, const kafka::OffsetSet& wanted);
   const std::map<int32_t, int64_t>& offsets_at(int64_t moment_ms, const kafka::OffsetSet& wanted);
@@ -54,6 +61,9 @@ class TopicView {
   Snapshot database_snapshot_;
   std::optional<Connection> connection_;
   std::optional<kafka::Lease> lease_;
+  // Asked for, and not answered yet:
+  std::optional<kafka::Pending<std::vector<kafka::TopicInfo>>> partitions_;
+  std::optional<kafka::Pending<std::vector<kafka::Watermarks>>> ends_;
 };
 
 }  // namespace kafka_fdw::fdw

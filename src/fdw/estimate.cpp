@@ -67,7 +67,7 @@ void remember_failure(const Table& table, Oid user, kafka::ErrorClass failure) {
 
 std::optional<std::vector<kafka::Watermarks>> ask(const Table& table, Oid user) {
   try {
-    ScopedLease lease(load_connection(table.server, user, table.properties));
+    ScopedLease lease(load_connection(table.server, user, table.properties, kafka::Reading::few));
     auto watermarks = ask_watermarks(lease.client(), table.topic, std::min(connect_timeout(), longest_question));
     lease.give_back();
     return watermarks;

@@ -31,6 +31,9 @@ void KafkaSource::read(std::vector<kafka::Range> ranges) {
   batch_limit_ = limit_ > 0 ? std::min(static_cast<size_t>(limit_), largest_batch) : first_batch;
   ranges_ = std::move(ranges);
   if (ranges_.empty()) return;
+  int64_t messages = 0;
+  for (const kafka::Range& range : ranges_) messages += range.to - range.from;
+  topic_.expect(limit_ > 0 ? std::min(limit_, messages) : messages);
   counters_.ranges += static_cast<int64_t>(ranges_.size());
   progress_at_ = pg::Clock::now();
   reader_ = std::make_unique<kafka::RangeReader>(topic_.client(), std::vector{topic_.table().topic}, ranges_);

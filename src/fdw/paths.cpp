@@ -29,6 +29,7 @@ constexpr double bytes_per_message = 200;
 constexpr double cost_of_order = 1.1;
 
 struct Costs {
+  double messages;  ///< that are read
   Cost startup;
   Cost total;
 };
@@ -37,14 +38,14 @@ Costs costs_of(const RelOptInfo* baserel, const RelationSize& size, double messa
   const Cost decoding = cpu_operator_cost * operators_per_column * size.columns;
   const Cost per_message = cpu_tuple_cost + decoding + baserel->baserestrictcost.per_tuple;
   const Cost startup = startup_cost + baserel->baserestrictcost.startup;
-  return {.startup = startup, .total = startup + per_message * messages};
+  return {.messages = messages, .startup = startup, .total = startup + per_message * messages};
 }
 
 /// A path for one process: a worker would see the topic as of another moment.
 ForeignPath* make_path(PlannerInfo* root, RelOptInfo* baserel, double rows, const Costs& costs, List* pathkeys,
-                       Relids outer, List* order) {
-  ForeignPath* path =
-      pg::create_foreign_scan_path(root, baserel, rows, costs.startup, costs.total, pathkeys, outer, order);
+                       Relids outer, const ScanOrder& order) {
+  ForeignPath* path = pg::create_foreign_scan_path(root, baserel, rows, costs.startup, costs.total, pathkeys, outer,
+                                                   make_path_private(order, costs.messages));
   path->path.parallel_safe = false;
   return path;
 }
@@ -57,8 +58,10 @@ void add_partial_path_for(PlannerInfo* root, RelOptInfo* baserel, const Relation
   // As the planner reckons for its own scans: the leader has less time for it, the more workers it serves.
   const double leader = parallel_leader_participation ? std::max(0.0, 1.0 - 0.3 * workers) : 0.0;
   const double processes = workers + leader;
-  const Costs share{.startup = costs.startup, .total = costs.startup + (costs.total - costs.startup) / processes};
-  ForeignPath* path = make_path(root, baserel, clamp_row_est(baserel->rows / processes), share, NIL, nullptr, NIL);
+  const Costs share{.messages = costs.messages,
+                    .startup = costs.startup,
+                    .total = costs.startup + (costs.total - costs.startup) / processes};
+  ForeignPath* path = make_path(root, baserel, clamp_row_est(baserel->rows / processes), share, NIL, nullptr, {});
   path->path.parallel_aware = true;
   path->path.parallel_safe = true;
   path->path.parallel_workers = workers;
@@ -67,8 +70,8 @@ void add_partial_path_for(PlannerInfo* root, RelOptInfo* baserel, const Relation
 
 void add_ordered_path(PlannerInfo* root, RelOptInfo* baserel, const OfferedOrder& offered, const Costs& costs) {
   const Cost total = costs.startup + (costs.total - costs.startup) * cost_of_order;
-  ForeignPath* path = make_path(root, baserel, baserel->rows, {costs.startup, total}, offered.pathkeys,
-                                baserel->lateral_relids, order_to_list(offered.order));
+  ForeignPath* path = make_path(root, baserel, baserel->rows, {costs.messages, costs.startup, total}, offered.pathkeys,
+                                baserel->lateral_relids, offered.order);
   add_path(baserel, reinterpret_cast<Path*>(path));
 }
 
@@ -120,7 +123,7 @@ void add_parameterized_path(PlannerInfo* root, RelOptInfo* baserel, const Table&
   const Costs costs = costs_of(baserel, size, estimate.read);
   pg::call([&] {
     add_path(baserel,
-             reinterpret_cast<Path*>(make_path(root, baserel, info->ppi_rows, costs, NIL, info->ppi_req_outer, NIL)));
+             reinterpret_cast<Path*>(make_path(root, baserel, info->ppi_rows, costs, NIL, info->ppi_req_outer, {})));
   });
 }
 
@@ -132,7 +135,7 @@ void kafkaGetForeignPaths(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntab
     const Costs costs = costs_of(baserel, size, size.estimate.read);
     pg::call([&] {
       add_path(baserel, reinterpret_cast<Path*>(
-                            make_path(root, baserel, baserel->rows, costs, NIL, baserel->lateral_relids, NIL)));
+                            make_path(root, baserel, baserel->rows, costs, NIL, baserel->lateral_relids, {})));
       if (size.can_be_parallel && baserel->consider_parallel && bms_is_empty(baserel->lateral_relids))
         add_partial_path_for(root, baserel, size, costs);
     });

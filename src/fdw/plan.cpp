@@ -7,11 +7,13 @@
 #include "fdw/pushdown.h"
 #include "fdw/scan_order.h"
 #include "fdw/table.h"
+#include "fdw/topic_view.h"
 #include "pg/compat.h"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "nodes/value.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
@@ -67,6 +69,10 @@ Table load_planned_table(Oid relation) {
   return table;
 }
 
+List* make_path_private(const ScanOrder& order, double messages) {
+  return list_make2(order_to_list(order), makeInteger(messages <= TopicView::few ? 1 : 0));
+}
+
 void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid) {
   pg::entry([&] {
     const Table table = load_planned_table(foreigntableid);
@@ -91,14 +97,17 @@ ForeignScan* kafkaGetForeignPlan(PlannerInfo* root, RelOptInfo* baserel, Oid for
     const Pushdown pushdown = push_down(table, baserel->relid, scan_clauses);
     const int column_count = static_cast<int>(table.shape.columns.size());
     const int limit = limit_of_scan(root, best_path, pushdown);
-    const ScanOrder order = best_path->fdw_private == NIL ? ScanOrder{} : order_from_list(best_path->fdw_private);
+    auto* order = static_cast<List*>(linitial(best_path->fdw_private));
+    const bool few = limit > 0 ? limit <= TopicView::few : intVal(lsecond(best_path->fdw_private)) != 0;
+    const auto reading = few ? kafka::Reading::few : kafka::Reading::many;
     return pg::call([&] {
       List* columns = needed_columns(baserel, pushdown.local, column_count);
       // Rows that are looked at again, after a lock, are checked with what the ranges answered at first.
-      return make_foreignscan(
-          tlist, extract_actual_clauses(pushdown.local, false), baserel->relid, pushdown.expressions,
-          list_make4(condition_to_list(pushdown.condition), columns, order_to_list(order), list_make1_int(limit)), NIL,
-          extract_actual_clauses(pushdown.pushed, false), outer_plan);
+      return make_foreignscan(tlist, extract_actual_clauses(pushdown.local, false), baserel->relid,
+                              pushdown.expressions,
+                              list_make4(condition_to_list(pushdown.condition), columns, order,
+                                         list_make2_int(limit, static_cast<int>(reading))),
+                              NIL, extract_actual_clauses(pushdown.pushed, false), outer_plan);
     });
   });
 }

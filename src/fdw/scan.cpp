@@ -75,8 +75,10 @@ Scan::Scan(ForeignScanState* node)
 
 std::unique_ptr<MessageSource> Scan::make_source() {
   const EState* statement = statement_of(node_);
-  TopicView& topic = topic_.emplace(table_, user_, statement->es_query_cxt, statement->es_snapshot);
-  const int limit = list_nth_int(plan_item(node_, plan_limit), 0);
+  const List* reading = plan_item(node_, plan_reading);
+  const int limit = list_nth_int(reading, 0);
+  TopicView& topic = topic_.emplace(table_, user_, statement->es_query_cxt, statement->es_snapshot,
+                                    static_cast<kafka::Reading>(list_nth_int(reading, 1)));
   if (order_.kind == ScanOrder::Kind::none) return std::make_unique<KafkaSource>(topic, limit);
   return std::make_unique<OrderedSource>(topic, order_, limit);
 }

@@ -46,8 +46,8 @@ kafka::OffsetSet set_of_offsets(const std::map<int32_t, int64_t>& offsets, kafka
 
 }  // namespace
 
-TopicView::TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot)
-    : table_(table), user_(user), statement_(statement), database_snapshot_(snapshot) {}
+TopicView::TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot, kafka::Reading reading)
+    : table_(table), user_(user), statement_(statement), database_snapshot_(snapshot), reading_(reading) {}
 
 kafka::Client& TopicView::client() {
   if (!lease_) lease_.emplace(lease_client(connection()));
@@ -55,7 +55,7 @@ kafka::Client& TopicView::client() {
 }
 
 const Connection& TopicView::connection() {
-  if (!connection_) connection_ = load_connection(table_.server, user_, table_.properties);
+  if (!connection_) connection_ = load_connection(table_.server, user_, table_.properties, reading_);
   return *connection_;
 }
 
@@ -160,6 +160,15 @@ const std::map<int32_t, int64_t>& TopicView::offsets_at(int64_t moment_ms, const
 
 std::vector<kafka::Range> TopicView::ranges(const kafka::OffsetSet& wanted) {
   return wanted.empty() ? std::vector<kafka::Range>{} : ranges_within(wanted, watermarks(wanted));
+}
+
+void TopicView::expect(int64_t messages) {
+  // The planner may have been somewhat wrong: a second client is not worth that.
+  constexpr int64_t too_many = 10 * few;
+  if (reading_ == kafka::Reading::many || messages <= too_many) return;
+  close();
+  connection_.reset();
+  reading_ = kafka::Reading::many;
 }
 
 void TopicView::close() {

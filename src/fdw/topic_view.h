@@ -21,9 +21,13 @@ namespace kafka_fdw::fdw {
 /// that it asks and reads with, leased when it is first needed.
 class TopicView {
  public:
+  /// Messages for which a client for few is the better one.
+  static constexpr int64_t few = 1000;
+
   /// Contacts nobody yet. The table must outlive the view. `statement` is the query's context, `snapshot` what it sees
   /// of this database.
-  TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot);
+  TopicView(const Table& table, Oid user, MemoryContext statement, Snapshot snapshot,
+            kafka::Reading reading = kafka::Reading::many);
 
   const Table& table() const noexcept { return table_; }
   kafka::Client& client();
@@ -43,6 +47,10 @@ class TopicView {
   /// The part of `wanted` that the topic has, by partition and offset.
   std::vector<kafka::Range> ranges(const kafka::OffsetSet& wanted);
 
+  /// So many messages are about to be read: the client becomes another one where this one is not for that. Nothing of
+  /// the client's is in use.
+  void expect(int64_t messages);
+
   /// Keeps the client for others: the scan ends in good order.
   void close();
 
@@ -59,6 +67,7 @@ class TopicView {
   Oid user_;
   MemoryContext statement_;
   Snapshot database_snapshot_;
+  kafka::Reading reading_;
   std::optional<Connection> connection_;
   std::optional<kafka::Lease> lease_;
   // Asked for, and not answered yet:

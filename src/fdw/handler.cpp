@@ -1,5 +1,6 @@
 #include "fdw/handler.h"
 
+#include "fdw/analyze.h"
 #include "fdw/async.h"
 #include "fdw/explain.h"
 #include "fdw/options.h"
@@ -26,6 +27,7 @@ namespace {
 FdwRoutine* make_routine() {
   auto* routine = makeNode(FdwRoutine);
   // In the order in which they run. Without the callbacks for writing PostgreSQL refuses to write, with 0A000.
+  routine->AnalyzeForeignTable = kafkaAnalyzeForeignTable;
   routine->GetForeignRelSize = kafkaGetForeignRelSize;
   routine->GetForeignPaths = kafkaGetForeignPaths;
   routine->GetForeignPlan = kafkaGetForeignPlan;

@@ -22,8 +22,8 @@ namespace {
 constexpr Cost startup_cost = 10;
 /// Decoding a column, in calls of an operator.
 constexpr double operators_per_column = 4;
-/// A guess.
-constexpr double bytes_per_message = 200;
+/// Where nothing is known of the topic.
+constexpr double guessed_message_bytes = 200;
 /// How much more a scan costs that keeps an order: partitions wait for each other, and blocks of offsets are fetched
 /// with what lies behind them.
 constexpr double cost_of_order = 1.1;
@@ -50,9 +50,15 @@ ForeignPath* make_path(PlannerInfo* root, RelOptInfo* baserel, double rows, cons
   return path;
 }
 
+/// As the last ANALYZE found it.
+double message_bytes(const RelOptInfo* baserel, const RelationSize& size) {
+  return size.analyzed_tuples > 0 ? baserel->pages * static_cast<double>(BLCKSZ) / size.analyzed_tuples
+                                  : guessed_message_bytes;
+}
+
 /// A path whose messages are dealt out to several processes.
 void add_partial_path_for(PlannerInfo* root, RelOptInfo* baserel, const RelationSize& size, const Costs& costs) {
-  const double pages = size.estimate.read * bytes_per_message / BLCKSZ;
+  const double pages = size.estimate.read * message_bytes(baserel, size) / BLCKSZ;
   const int workers = compute_parallel_worker(baserel, pages, -1, max_parallel_workers_per_gather);
   if (workers <= 0) return;
   // As the planner reckons for its own scans: the leader has less time for it, the more workers it serves.

@@ -84,6 +84,7 @@ void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreignt
     size->partition_column = column_with(pg::ColumnRole::partition, table);
     size->offset_column = column_with(pg::ColumnRole::offset, table);
     size->can_be_parallel = can_be_parallel(table);
+    size->analyzed_tuples = baserel->tuples;
     baserel->tuples = size->estimate.messages;
     baserel->rows = clamp_row_est(size->estimate.rows);
     baserel->fdw_private = size;

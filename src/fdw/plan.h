@@ -27,6 +27,7 @@ struct RelationSize {
   AttrNumber partition_column;  ///< 0: none
   AttrNumber offset_column;     ///< 0: none
   bool can_be_parallel;
+  double analyzed_tuples;  ///< of the last ANALYZE; not positive: there was none
 };
 
 /// The table of a relation that the planner has locked.

@@ -11,6 +11,7 @@ struct Settings {
   bool autostart;
   int max_workers;  ///< -1: no limit
   int metadata_ttl_ms;
+  bool fast_apply;
 };
 
 extern Settings settings;

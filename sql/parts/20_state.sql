@@ -70,6 +70,8 @@ CREATE TABLE pipeline_kafka_workers (
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     detail text,
     hint text,
+    apply text,
+    apply_reason text,
     rate double precision,
     last_commit_at timestamptz,
     end_offsets jsonb,
@@ -83,6 +85,8 @@ CREATE TABLE pipeline_kafka_workers (
     PRIMARY KEY (consumer_id, slot)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pipeline_kafka_workers IS 'What each worker does now, or did last; written by the workers in transactions of their own';
+COMMENT ON COLUMN pipeline_kafka_workers.apply IS 'fast: rows are inserted in batches; general: by the statement';
+COMMENT ON COLUMN pipeline_kafka_workers.apply_reason IS 'Why it is not fast';
 COMMENT ON COLUMN pipeline_kafka_workers.rate IS 'Messages a second over the last minute';
 COMMENT ON COLUMN pipeline_kafka_workers.end_offsets IS 'Per topic and partition the end of the log as the worker saw it last: {"topic": {"partition": offset}}';
 

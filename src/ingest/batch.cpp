@@ -74,14 +74,13 @@ class BatchSource : public fdw::MessageSource {
   Counters counters_;
 };
 
-/// Whether a row of the table can say that its message is a tombstone.
+}  // namespace
+
 bool can_show_tombstones(const fdw::Table& table) {
   return std::ranges::any_of(table.shape.columns, [](const pg::RowColumn& column) {
     return column.role == pg::ColumnRole::tombstone || column.role == pg::ColumnRole::payload;
   });
 }
-
-}  // namespace
 
 BatchBinding::BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages)
     : consumer_(consumer),

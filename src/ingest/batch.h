@@ -10,6 +10,9 @@
 
 namespace kafka_fdw::ingest {
 
+/// Whether a row of the table can say that its message is a tombstone.
+bool can_show_tombstones(const fdw::Table& table);
+
 /// While it lives, every scan of one of the consumer's topics in this backend reads these messages and nothing else.
 class BatchBinding : public fdw::BoundBatch {
  public:

@@ -58,7 +58,17 @@ std::optional<Consumer> read_consumer(const pg::Rows& rows) {
   return c;
 }
 
-/// The columns of the stream that the source has too.
+}  // namespace
+
+std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id) {
+  return read_consumer(run_as_owner(spi, select_consumer + "WHERE id = $1", {pg::Param::int8(id)}));
+}
+
+std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic) {
+  return read_consumer(run_as_owner(spi, select_consumer + "WHERE stream = $1 AND topic = $2",
+                                    {pg::Param::oid(stream), pg::Param::text(std::string_view(topic))}));
+}
+
 std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vector<Attribute>& source) {
   std::vector<Attribute> result;
   for (const Attribute& attribute : filled_columns(attributes_of(consumer.stream), consumer.columns)) {
@@ -71,17 +81,6 @@ std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vect
   if (result.empty())
     fail(ERRCODE_UNDEFINED_COLUMN, "the source and the stream " + consumer.stream_name + " have no column in common");
   return result;
-}
-
-}  // namespace
-
-std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id) {
-  return read_consumer(run_as_owner(spi, select_consumer + "WHERE id = $1", {pg::Param::int8(id)}));
-}
-
-std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic) {
-  return read_consumer(run_as_owner(spi, select_consumer + "WHERE stream = $1 AND topic = $2",
-                                    {pg::Param::oid(stream), pg::Param::text(std::string_view(topic))}));
 }
 
 std::string apply_statement(const Consumer& consumer) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ingest/attributes.h"
 #include "pg/spi.h"
 
 namespace kafka_fdw::ingest {
@@ -41,6 +42,9 @@ struct Consumer {
 /// As the extension's owner, in a fresh snapshot; absent where there is no such consumer.
 std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id);
 std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic);
+
+/// The columns of the stream that the default statement fills: those that the source, with these columns, has too.
+std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vector<Attribute>& source);
 
 /// The statement that applies a batch: the consumer's own, or INSERT INTO stream (…) SELECT … FROM source.
 std::string apply_statement(const Consumer& consumer);

@@ -205,7 +205,7 @@ bool Session::take_batch() {
   last_commit_ = Clock::now();
   if (count > 0) {
     last_message_ = last_commit_;
-    status_.note_batch(count);
+    status_.note_batch(count, step_->way());
     if (status_.state() != WorkerState::running) status_.set(WorkerState::running);
   }
   return true;

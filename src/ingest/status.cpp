@@ -141,7 +141,9 @@ void Status::write(const Failure* reason) {
   transaction.commit();
 }
 
-void Status::note_batch(int64_t messages) {
+void Status::note_batch(int64_t messages, const Step::Way& way) {
+  way_ = way;
+  has_applied_ = true;
   const int64_t now = duration_cast<seconds>(Clock::now().time_since_epoch()).count();
   Second& second = seconds_[static_cast<size_t>(now % 60)];
   if (second.number != now) second = {now, 0};
@@ -172,13 +174,19 @@ void Status::refresh(const Consumer& consumer) {
     run_as_owner(spi,
                  R"(UPDATE $S.pipeline_kafka_workers
                     SET rate = $3, end_offsets = $4::jsonb, end_offsets_at = clock_timestamp(),
+                        apply = CASE WHEN $6 = '' THEN apply ELSE $6 END,
+                        apply_reason = CASE WHEN $6 = '' THEN apply_reason ELSE nullif($7, '') END,
                         last_commit_at = CASE WHEN $5 THEN clock_timestamp() ELSE last_commit_at END
                     WHERE consumer_id = $1 AND slot = $2)",
                  {pg::Param::int8(consumer_),
                   pg::Param::int4(slot_),
                   {FLOAT8OID, Float8GetDatum(rate())},
                   pg::Param::text(std::string_view(json_of(consumer, ends_))),
-                  pg::Param::boolean(committed_)});
+                  pg::Param::boolean(committed_),
+                  pg::Param::text(std::string_view(!has_applied_ ? ""
+                                                   : way_.fast   ? "fast"
+                                                                 : "general")),
+                  pg::Param::text(std::string_view(way_.reason))});
   }
   transaction.commit();
   // Once more after the last batch, so that the rate falls to zero.

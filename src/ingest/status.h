@@ -24,7 +24,7 @@ class Status {
   void set(WorkerState state, const Failure* reason = nullptr);
   WorkerState state() const noexcept { return state_; }
 
-  void note_batch(int64_t messages);
+  void note_batch(int64_t messages, const Step::Way& way);
   void note_end(std::pair<int32_t, int32_t> place, int64_t end_offset) { ends_[place] = end_offset; }
   /// Writes what was noted, if a second has passed since the last time and something changed.
   void refresh(const Consumer& consumer);
@@ -41,6 +41,8 @@ class Status {
   std::string last_reason_;
   Offsets ends_;
   Offsets written_ends_;
+  Step::Way way_;  ///< of the last batch, if there was one
+  bool has_applied_ = false;
   bool dirty_ = false;
   bool committed_ = false;
   Clock::time_point refreshed_{};

@@ -3,6 +3,8 @@
 #include "ingest/batch.h"
 #include "ingest/fence.h"
 #include "ingest/state.h"
+#include "ingest/target.h"
+#include "module.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -63,18 +65,44 @@ bool Step::take(pg::Spi& spi, const Portion& portion, const Offsets& stored, boo
 }
 
 Step::Tallies Step::apply(pg::Spi& spi, const Portion& portion) {
-  if (!statement_) statement_ = pg::Plan(apply_statement(consumer_), {});
+  choose_way();
+  return way_.fast ? apply_fast(portion) : apply_statement(spi, portion);
+}
+
+/// The catalog is as it was when this was made; a setting may have changed.
+void Step::choose_way() {
+  if (!way_known_) obstacle_ = obstacle_to_fast_insert(consumer_);
+  way_known_ = true;
+  if (!settings.fast_apply)
+    way_ = {.fast = false, .reason = "kafka_fdw.fast_apply is off"};
+  else
+    way_ = {.fast = !obstacle_, .reason = obstacle_.value_or("")};
+}
+
+Step::Tallies Step::apply_fast(const Portion& portion) {
+  if (!fast_) fast_.emplace(consumer_);
+  const int64_t rows = fast_->run(portion.messages);
+  return tallies_of(portion, rows, [this](int32_t) { return fast_->skips_tombstones(); });
+}
+
+Step::Tallies Step::apply_statement(pg::Spi& spi, const Portion& portion) {
+  if (!statement_) statement_ = pg::Plan(ingest::apply_statement(consumer_), {});
   BatchBinding binding(consumer_, server_, portion.messages);
   const auto rows = static_cast<int64_t>(statement_.execute().processed());
   // Deferred constraints would fail at COMMIT, where the messages at fault cannot be told any more.
   spi.execute("SET CONSTRAINTS ALL IMMEDIATE");
+  for (const kafka::Message& message : portion.messages)
+    if (!binding.was_read(message.topic)) raise_not_read(consumer_.topics[static_cast<size_t>(message.topic)]);
+  return tallies_of(portion, rows, [&](int32_t topic) { return binding.skips_tombstones(topic); });
+}
 
+template <class SkipsTombstones>
+Step::Tallies Step::tallies_of(const Portion& portion, int64_t rows, SkipsTombstones skips_tombstones) {
   Tallies tallies;
   int64_t skipped = 0;
   for (const kafka::Message& message : portion.messages) {
-    if (!binding.was_read(message.topic)) raise_not_read(consumer_.topics[static_cast<size_t>(message.topic)]);
     Tally& tally = tallies[{message.topic, message.partition}];
-    const bool tombstone = !message.value && binding.skips_tombstones(message.topic);
+    const bool tombstone = !message.value && skips_tombstones(message.topic);
     ++tally.messages;
     tally.tombstones += tombstone ? 1 : 0;
     skipped += tombstone ? 1 : 0;

@@ -56,6 +56,8 @@ struct Arguments {
 
 Param Param::int4(int32 value) { return {INT4OID, Int32GetDatum(value)}; }
 Param Param::int8(int64 value) { return {INT8OID, Int64GetDatum(value)}; }
+Param Param::int4(const std::optional<int32>& value) { return value ? int4(*value) : null_of(INT4OID); }
+Param Param::int8(const std::optional<int64>& value) { return value ? int8(*value) : null_of(INT8OID); }
 Param Param::boolean(bool value) { return {BOOLOID, BoolGetDatum(value)}; }
 Param Param::oid(Oid value) { return {OIDOID, ObjectIdGetDatum(value)}; }
 Param Param::null_of(Oid type) { return {type, static_cast<Datum>(0), true}; }

@@ -23,6 +23,8 @@ struct Param {
 
   static Param int4(int32 value);
   static Param int8(int64 value);
+  static Param int4(const std::optional<int32>& value);
+  static Param int8(const std::optional<int64>& value);
   static Param boolean(bool value);
   static Param oid(Oid value);
   static Param text(std::string_view value);  ///< copied into the current memory context

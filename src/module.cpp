@@ -47,6 +47,8 @@ void define_settings() {
   DefineCustomBoolVariable("kafka_fdw.fast_apply", "Insert the rows of consumers in batches where that is possible.",
                            "Off: always by the statement, for tests.", &settings.fast_apply, true, PGC_USERSET, 0,
                            nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("kafka_fdw.notify", "Send NOTIFY kafka_consumed with each batch that a consumer commits.",
+                           nullptr, &settings.notify, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("kafka_fdw");
 }
 

@@ -12,6 +12,7 @@ struct Settings {
   int max_workers;  ///< -1: no limit
   int metadata_ttl_ms;
   bool fast_apply;
+  bool notify;
 };
 
 extern Settings settings;

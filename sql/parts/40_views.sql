@@ -45,7 +45,7 @@ SELECT c.id, c.stream, c.topic,
        coalesce(applied.apply, CASE WHEN c.statement IS NOT NULL THEN 'general' END) AS apply,
        coalesce(live.workers, 0) AS workers,
        coalesce(done.messages, 0) AS messages, coalesce(done.rows, 0) AS rows,
-       coalesce(done.tombstones, 0) AS tombstones, 0::bigint AS rejected,
+       coalesce(done.tombstones, 0) AS tombstones, coalesce(done.rejected, 0) AS rejected,
        partitions.lag,
        CASE WHEN partitions.lag = 0 THEN interval '0' ELSE partitions.behind END AS behind,
        live.rate,
@@ -81,7 +81,7 @@ SELECT c.id, c.stream, c.topic,
              FROM workers w WHERE w.consumer_id = c.id) AS live ON true
        LEFT JOIN LATERAL (
            SELECT sum(o.messages)::bigint AS messages, sum(o.rows)::bigint AS rows,
-                  sum(o.tombstones)::bigint AS tombstones
+                  sum(o.tombstones)::bigint AS tombstones, sum(o.rejected)::bigint AS rejected
              FROM pipeline_kafka_offsets o WHERE o.consumer_id = c.id) AS done ON true
        LEFT JOIN LATERAL (
            SELECT sum(p.lag)::bigint AS lag,

@@ -48,6 +48,7 @@ class Scan {
  private:
   void open();
   bool ready();
+  void build(const kafka::Message& message, TupleTableSlot* slot);
   std::unique_ptr<MessageSource> make_source();
   std::vector<Comparand> evaluate();
   const std::vector<TimeSlice>& selected();
@@ -63,6 +64,8 @@ class Scan {
   bool compares_keys_ = false;
   pg::RowBuilder builder_;
   std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
+  BoundBatch* bound_ = nullptr;            ///< the batch that is read
+  bool rejects_ = false;                   ///< messages that do not decode are told to it
   std::unique_ptr<MessageSource> source_;  ///< may use topic_: goes first
   SharedRanges* shared_ = nullptr;         ///< none: not shared, or not any more
   ParallelSource* parallel_ = nullptr;     ///< source_, of a scan that is or was shared

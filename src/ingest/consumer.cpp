@@ -70,8 +70,8 @@ std::optional<Consumer> read_consumer(const pg::Rows& rows) {
 
 }  // namespace
 
-std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id) {
-  return read_consumer(run_as_owner(spi, select_consumer + "WHERE id = $1", {pg::Param::int8(id)}));
+std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id, bool in_active_snapshot) {
+  return read_consumer(run_as_owner(spi, select_consumer + "WHERE id = $1", {pg::Param::int8(id)}, in_active_snapshot));
 }
 
 std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic) {

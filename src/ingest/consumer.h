@@ -83,8 +83,8 @@ std::optional<Envelope> parse_envelope(std::string_view text) noexcept;
 std::optional<Shard> parse_shard(std::string_view text) noexcept;
 std::string text_of(const Shard& shard);  ///< empty for the whole topic
 
-/// As the extension's owner, in a fresh snapshot; absent where there is no such consumer.
-std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id);
+/// As the extension's owner, in a fresh snapshot or the active one; absent where there is no such consumer.
+std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id, bool in_active_snapshot = false);
 std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic);
 
 /// The columns of the stream that the default statement fills: those that the source, with these columns, has too.

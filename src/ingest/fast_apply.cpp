@@ -128,14 +128,21 @@ void FastApply::check_privileges() const {
 /// One batch. What it holds of PostgreSQL's belongs to the transaction, which ends it after an error.
 class FastApply::Run {
  public:
-  explicit Run(FastApply& apply) : apply_(apply) {
+  Run(FastApply& apply, Rejections* rejections) : apply_(apply), rejections_(rejections) {
+    apply.builder_->collect_errors(rejections != nullptr);
     pg::call([this] { open(); });
   }
 
   void take(const kafka::Message& message) {
     apply_.culprit_ = &message;
     MemoryContextSwitchTo(row_memory_);
+    apply_.failed_to_decode_ = true;
     apply_.builder_->build(apply_.source_.topic, message, source_row_->tts_values, source_row_->tts_isnull);
+    apply_.failed_to_decode_ = false;
+    if (rejections_ != nullptr && !apply_.source_.shape.keeps_errors() && apply_.builder_->error()) {
+      rejections_->emplace(&message, Rejection{failure_of_row(*apply_.builder_->error()), false});
+      return;
+    }
     const pg::ErrorContext context([this] { describe_place(); });
     pg::call([&] { project(message); });
     ++rows_;
@@ -163,7 +170,8 @@ class FastApply::Run {
 
   void open() {
     outer_ = CurrentMemoryContext;
-    context_ = AllocSetContextCreate(outer_, "kafka_fdw insert", ALLOCSET_DEFAULT_SIZES);
+    // Of the subtransaction, if this is one: its abort frees it.
+    context_ = AllocSetContextCreate(CurTransactionContext, "kafka_fdw insert", ALLOCSET_DEFAULT_SIZES);
     MemoryContextSwitchTo(context_);
     target_.open(apply_.consumer_.stream, apply_.given_.data(), static_cast<int>(apply_.given_.size()));
     EState* estate = target_.estate();
@@ -197,6 +205,7 @@ class FastApply::Run {
   }
 
   FastApply& apply_;
+  Rejections* rejections_;
   MemoryContext outer_ = nullptr;
   MemoryContext context_ = nullptr;
   MemoryContext row_memory_ = nullptr;  ///< of rows that are collected
@@ -207,16 +216,17 @@ class FastApply::Run {
   int64_t rows_ = 0;
 };
 
-int64_t FastApply::run(std::span<const kafka::Message> messages) {
+int64_t FastApply::run(std::span<const kafka::Message> messages, Rejections* rejections) {
   check_privileges();
   culprit_ = nullptr;
-  Run run(*this);
+  failed_to_decode_ = false;
+  Run run(*this, rejections);
   try {
     for (const kafka::Message& message : messages)
       if (message.value || !skips_tombstones_) run.take(message);
     return run.finish();
   } catch (const pg::Error&) {
-    if (run.current() != nullptr) culprit_ = run.current();
+    if (run.current() != nullptr && !failed_to_decode_) culprit_ = run.current();
     throw;
   }
 }

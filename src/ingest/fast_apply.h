@@ -7,6 +7,7 @@
 #include "fdw/table.h"
 #include "ingest/consumer.h"
 #include "ingest/insert_target.h"
+#include "ingest/reject.h"
 #include "pg/row_builder.h"
 
 namespace kafka_fdw::ingest {
@@ -23,12 +24,14 @@ class FastApply {
   FastApply& operator=(const FastApply&) = delete;
 
   /// Inserts what the messages hold, as the current user. How many rows. Throws pg::Error with the coordinates of the
-  /// message at fault.
-  int64_t run(std::span<const kafka::Message> messages);
+  /// message at fault; with rejections, a message that does not decode is added to them instead.
+  int64_t run(std::span<const kafka::Message> messages, Rejections* rejections = nullptr);
 
   bool skips_tombstones() const noexcept { return skips_tombstones_; }
   /// At fault, after an error; null: no message in particular.
   const kafka::Message* culprit() const noexcept { return culprit_; }
+  /// Whether that did not decode.
+  bool failed_to_decode() const noexcept { return failed_to_decode_; }
 
  private:
   class Run;
@@ -46,6 +49,7 @@ class FastApply {
   std::vector<int> read_;   ///< those of the source
   bool skips_tombstones_ = true;
   const kafka::Message* culprit_ = nullptr;
+  bool failed_to_decode_ = false;
 };
 
 }  // namespace kafka_fdw::ingest

@@ -3,6 +3,8 @@
 #include "ingest/state.h"
 #include "ingest/transaction.h"
 
+#include <utility>
+
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -19,6 +21,7 @@ using std::chrono::duration_cast;
 using std::chrono::seconds;
 
 constexpr seconds refresh_interval{1};
+constexpr seconds log_interval{1};
 
 /// Losing the newest status in a crash does no harm, so its commits need not wait for the disk.
 void commit_without_waiting() {
@@ -71,6 +74,8 @@ const char* name_of(WorkerState state) {
       return "backoff";
     case WorkerState::error:
       return "error";
+    case WorkerState::finished:
+      return "finished";
     case WorkerState::stopped:
       return "stopped";
   }
@@ -98,6 +103,12 @@ void Status::log_change(const Failure* reason) const {
       ereport(LOG,
               (errmsg("consumer %lld, worker %d: %s: %s", consumer, slot_, name_of(state_), reason->message.c_str()),
                reason->detail.empty() ? 0 : errdetail_log("%s", reason->detail.c_str())));
+  });
+}
+
+void Status::log(const std::string& line) const {
+  pg::call([&] {
+    ereport(LOG, (errmsg("consumer %lld, worker %d: %s", static_cast<long long>(consumer_), slot_, line.c_str())));
   });
 }
 
@@ -141,7 +152,7 @@ void Status::write(const Failure* reason) {
   transaction.commit();
 }
 
-void Status::note_batch(int64_t messages, const Step::Way& way) {
+void Status::note_batch(int64_t messages, const Applier::Way& way) {
   way_ = way;
   has_applied_ = true;
   const int64_t now = duration_cast<seconds>(Clock::now().time_since_epoch()).count();
@@ -150,6 +161,23 @@ void Status::note_batch(int64_t messages, const Step::Way& way) {
   second.messages += messages;
   committed_ = true;
   dirty_ = true;
+}
+
+void Status::note_rejections(const Consumer& consumer, const Rejections& rejections) {
+  unlogged_rejections_ += static_cast<int64_t>(rejections.size());
+  const Clock::time_point now = Clock::now();
+  if (now - rejections_logged_ < log_interval) return;
+  rejections_logged_ = now;
+  const auto& [message, rejection] = *rejections.rbegin();
+  const Failure failure = at_message(rejection.failure, consumer, *message);
+  const auto count = static_cast<long long>(std::exchange(unlogged_rejections_, 0));
+  pg::call([&] {
+    ereport(LOG, (errmsg("consumer %lld, worker %d: %lld messages rejected, the last one: %s",
+                         static_cast<long long>(consumer_), slot_, count, failure.message.c_str()),
+                  errdetail_log("Topic \"%s\", partition %d, offset %lld%s%s.", failure.topic->c_str(),
+                                *failure.partition, static_cast<long long>(*failure.offset),
+                                failure.column.empty() ? "" : ", column ", failure.column.c_str())));
+  });
 }
 
 double Status::rate() const {

@@ -151,7 +151,7 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
   std::memset(nulls, true, static_cast<size_t>(descriptor_->natts) * sizeof(bool));
   if (cells_.empty()) return;
   current_attribute_ = -1;
-  first_error_ = nullptr;
+  error_.reset();
   ErrorContext context([&, this] { describe_place(topic, message); });
   try {
     if (headers_attribute_ >= 0) read_headers(message);
@@ -162,7 +162,7 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
       error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
     throw;
   }
-  if (first_error_ != nullptr) fill_junk(message, values, nulls);
+  if (error_) fill_junk(message, values, nulls);
 }
 
 void RowBuilder::describe_place(std::string_view topic, const kafka::Message& message) const {
@@ -185,7 +185,7 @@ void RowBuilder::read_headers(const kafka::Message& message) {
   } catch (const kafka::Error& error) {
     const char* reason = error.what();
     if (soft())
-      keep_error(reason);
+      keep_error(ERRCODE_INVALID_BINARY_REPRESENTATION, reason);
     else
       call([&] { ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg_internal("%s", reason))); });
   }
@@ -224,7 +224,7 @@ void RowBuilder::decode(const kafka::Message& message) {
     error = e.data();
   }
   if (!soft()) throw Error(error);
-  keep_error(error->message);
+  keep_error(error->sqlerrcode, error->message);
   std::ranges::fill(row_, Value{});
 }
 
@@ -330,12 +330,12 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
   current_attribute_ = cell.attribute;
   if (has_soft_input_errors && cell.field >= 0 && !cell.input.domain && !checks_fields() &&
       cell.input.type < FirstNormalObjectId) {
-    char* error = nullptr;
+    SoftError error{};
     const std::string_view text = row_[static_cast<size_t>(cell.field)].text;
     if (call([&] { return datum_of_input_softly(cell.input, text, value, &error); }))
       *null = false;
     else
-      keep_error(error);
+      keep_error(error.sqlstate, error.message);
     return;
   }
   const bool is_null = absent(cell, message);
@@ -347,29 +347,31 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
   };
   if (ErrorPtr error = in_subtransaction([&] { call(convert_or_check); })) {
     if (!is_bad_value(error->sqlerrcode)) throw Error(error);
-    keep_error(error->message);
+    keep_error(error->sqlerrcode, error->message);
   } else {
     *null = is_null;
   }
 }
 
-void RowBuilder::keep_error(const char* message) {
-  if (first_error_ != nullptr) return;
+void RowBuilder::keep_error(int sqlstate, const char* message) {
+  if (error_) return;
   ++counters_.in_error;
-  first_error_ = call([&] {
-    if (current_attribute_ < 0) return pstrdup(message);
-    return psprintf("column \"%s\": %s", NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname), message);
-  });
+  const bool of_column = current_attribute_ >= 0;
+  error_ = RowError{.sqlstate = sqlstate,
+                    .message = message,
+                    .column = of_column ? NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname) : ""};
 }
 
 void RowBuilder::fill_junk(const kafka::Message& message, Datum* values, bool* nulls) {
+  const std::string reason =
+      error_->column.empty() ? error_->message : "column \"" + error_->column + "\": " + error_->message;
   call([&] {
     if (junk_attribute_ >= 0 && message.value) {
       values[junk_attribute_] = PointerGetDatum(cstring_to_text(printable(*message.value)));
       nulls[junk_attribute_] = false;
     }
     if (junk_error_attribute_ >= 0) {
-      values[junk_error_attribute_] = PointerGetDatum(cstring_to_text(first_error_));
+      values[junk_error_attribute_] = PointerGetDatum(cstring_to_text(reason.c_str()));
       nulls[junk_error_attribute_] = false;
     }
   });

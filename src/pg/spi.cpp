@@ -7,6 +7,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 namespace kafka_fdw::pg {
@@ -156,6 +157,16 @@ Rows Plan::execute(std::initializer_list<Param> params) const {
   call([&] { check(SPI_execute_plan(plan_, arguments.values, arguments.nulls, false, 0), "SPI_execute_plan"); });
   return Rows(SPI_tuptable, SPI_processed);
 }
+
+ActiveSnapshot::ActiveSnapshot(Snapshot snapshot) : exceptions_(std::uncaught_exceptions()) {
+  call([&] { PushActiveSnapshot(snapshot); });
+}
+
+ActiveSnapshot::~ActiveSnapshot() {
+  if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
+}
+
+LatestSnapshot::LatestSnapshot() : ActiveSnapshot(call([] { return GetLatestSnapshot(); })) {}
 
 AsUser::AsUser(Oid user, const char* search_path) {
   GetUserIdAndSecContext(&user_, &context_);

@@ -94,6 +94,24 @@ class Plan {
   SPIPlanPtr plan_ = nullptr;
 };
 
+/// Makes a snapshot the active one for a scope. After an error the abort takes it back.
+class ActiveSnapshot {
+ public:
+  explicit ActiveSnapshot(Snapshot snapshot);
+  ~ActiveSnapshot();
+  ActiveSnapshot(const ActiveSnapshot&) = delete;
+  ActiveSnapshot& operator=(const ActiveSnapshot&) = delete;
+
+ private:
+  int exceptions_;
+};
+
+/// What others have committed meanwhile is seen in it, whatever the isolation level.
+class LatestSnapshot : public ActiveSnapshot {
+ public:
+  LatestSnapshot();
+};
+
 /// Acts as another role for a scope, with a search_path of its own, as a security definer function does. Where the role
 /// is not the current one, the scope is a security-restricted operation: code of the one role can leave nothing behind
 /// (cursors WITH HOLD, deferred triggers, temporary tables) that would run with the rights of the other.

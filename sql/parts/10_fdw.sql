@@ -37,3 +37,10 @@ CREATE FUNCTION kafka_messages(
   AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION kafka_messages(text, text, int, bigint, name) IS
   'messages of a topic, by partition and offset; of several partitions the newest where start is -N, else the oldest';
+
+CREATE FUNCTION kafka_suggest_table(
+    topic text, format text DEFAULT 'json', sample int DEFAULT 1000, server name DEFAULT 'pipeline_kafka')
+  RETURNS text
+  AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION kafka_suggest_table(text, text, int, name) IS
+  'a CREATE FOREIGN TABLE statement for a topic, with columns inferred from a sample of its newest messages';

@@ -1,6 +1,7 @@
 #include "fdw/handler.h"
 
 #include "fdw/explain.h"
+#include "fdw/import.h"
 #include "fdw/options.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
@@ -32,6 +33,7 @@ FdwRoutine* make_routine() {
   routine->ReScanForeignScan = kafkaReScanForeignScan;
   routine->ExplainForeignScan = kafkaExplainForeignScan;
   routine->EndForeignScan = kafkaEndForeignScan;
+  routine->ImportForeignSchema = kafkaImportForeignSchema;
   return routine;
 }
 

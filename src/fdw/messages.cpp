@@ -1,10 +1,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "fdw/kafka_source.h"
 #include "fdw/position.h"
 #include "fdw/server.h"
-#include "fdw/topic_view.h"
+#include "fdw/topic_reading.h"
 #include "fdw/watermarks.h"
 #include "pg/arguments.h"
 #include "pg/datum.h"
@@ -14,7 +13,6 @@ extern "C" {
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(kafka_messages);
@@ -49,42 +47,6 @@ Wanted read_arguments(FunctionCallInfo fcinfo) {
   wanted.table.server = find_server(NameStr(*DatumGetName(fcinfo->args[4].value)));
   return wanted;
 }
-
-/// What reads the messages. A memory context of the transaction owns it, for the reason that ScopedLease has.
-class Reading {
- public:
-  explicit Reading(const Table& table)
-      : context_(pg::call(
-            [] { return AllocSetContextCreate(CurTransactionContext, "kafka_messages", ALLOCSET_DEFAULT_SIZES); })) {
-    try {
-      parts_ = &pg::make_owned<Parts>(context_, table, context_);
-    } catch (...) {
-      MemoryContextDelete(context_);
-      throw;
-    }
-  }
-  ~Reading() { MemoryContextDelete(context_); }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-
-  TopicView& topic() noexcept { return parts_->topic; }
-  KafkaSource& source() noexcept { return parts_->source; }
-  void close() {
-    parts_->source.close();
-    parts_->topic.close();
-  }
-
- private:
-  struct Parts {
-    Parts(const Table& given, MemoryContext context)
-        : table(given), topic(table, GetUserId(), context, GetActiveSnapshot()), source(topic) {}
-    Table table;
-    TopicView topic;
-    KafkaSource source;
-  };
-  MemoryContext context_;
-  Parts* parts_ = nullptr;
-};
 
 /// A row that waits for its place in the result.
 struct Kept {
@@ -167,7 +129,7 @@ class Result {
   std::vector<Kept> kept_;
 };
 
-void check_partition(Reading& reading, const Wanted& wanted) {
+void check_partition(TopicReading& reading, const Wanted& wanted) {
   const std::vector<int32_t> partitions =
       fetch_partitions(reading.topic().client(), reading.topic().connection(), wanted.table.topic);
   if (std::ranges::find(partitions, *wanted.partition) == partitions.end())
@@ -177,7 +139,7 @@ void check_partition(Reading& reading, const Wanted& wanted) {
 
 /// Partition by partition, so that of each no more than the limit is fetched.
 void read_messages(FunctionCallInfo fcinfo, const Wanted& wanted) {
-  Reading reading(wanted.table);
+  TopicReading reading(wanted.table);
   if (wanted.partition) check_partition(reading, wanted);
   const auto partitions = wanted.partition
                               ? kafka::OffsetSet::partitions(*wanted.partition, int64_t{*wanted.partition} + 1)

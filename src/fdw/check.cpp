@@ -33,6 +33,8 @@ constexpr size_t max_brokers = 100;
 /// Of each partition the last offsets are looked at: there are such without a message.
 constexpr int64_t offsets_to_look_at = 100;
 
+constexpr const char* no_answer_yet = "no answer in time";  ///< of an address
+
 constexpr const char* connect_step = "connect";
 constexpr const char* login_step = "log in";
 constexpr const char* metadata_step = "metadata";
@@ -153,7 +155,7 @@ std::vector<kafka::EndpointReport> Check::probe(const std::vector<kafka::Endpoin
 void Check::check_endpoint(const kafka::Endpoint& endpoint, const kafka::EndpointReport& report) {
   const std::string resolve = "resolve " + endpoint.host, connect = connect_step + (' ' + endpoint.name());
   if (report.state == State::resolving || report.state == State::unresolved) {
-    failed(resolve, report.state == State::resolving ? no_answer() : report.reason,
+    failed(resolve, report.state == State::resolving ? no_answer_yet : report.reason,
            "Check the name of the host in the server's \"brokers\", and that this machine can look it up.");
     steps_.push_back({connect, std::nullopt, "not tried", ""});
     return;
@@ -167,7 +169,7 @@ void Check::check_endpoint(const kafka::Endpoint& endpoint, const kafka::Endpoin
     return;
   }
   const bool refused = report.state == State::refused;
-  failed(connect, refused ? report.reason : no_answer(),
+  failed(connect, refused ? report.reason : no_answer_yet,
          refused ? "Check that the broker runs, and that it listens on this port."
                  : "Check the address, and that no firewall is between this machine and the broker.");
 }
@@ -242,7 +244,7 @@ void Check::check_advertised(const kafka::BrokerInfo& broker, const kafka::Endpo
     return;
   }
   const bool refused = report.state == State::refused || report.state == State::unresolved;
-  failed(step, "it says that it is at " + endpoint.name() + ": " + (refused ? report.reason : no_answer()),
+  failed(step, "it says that it is at " + endpoint.name() + ": " + (refused ? report.reason : no_answer_yet),
          "Clients are sent to that address: set the broker's advertised.listeners to one that this machine can reach.");
 }
 

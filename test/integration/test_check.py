@@ -128,6 +128,28 @@ def test_one_broker_of_several_is_enough(check, secured):
     assert checked.outcome("read")[0] is True
 
 
+@contextlib.contextmanager
+def port_that_swallows_connections():
+    """The queue of a listener who accepts nobody is full: the kernel leaves whoever comes now without an answer."""
+    with socket.socket() as holder, contextlib.ExitStack() as waiting:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen(0)
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(holder.getsockname())
+        yield f"127.0.0.1:{holder.getsockname()[1]}"
+
+
+def test_a_broker_that_does_not_answer_leaves_time_for_the_others(check, secured):
+    with port_that_swallows_connections() as lost:
+        start = time.monotonic()
+        checked = check(f"{lost},{secured.address('PLAINTEXT')}", timeout="4s")
+        assert time.monotonic() - start < 5
+    assert checked.outcome(f"connect {lost}") == (False, "no answer in time")
+    assert checked.outcome("read")[0] is True
+
+
 def test_an_advertised_address_that_cannot_be_reached(check, secured):
     checked = check(secured.address("LOST"))
     ok, detail, hint = checked._steps["reach broker 1"]

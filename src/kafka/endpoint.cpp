@@ -171,7 +171,8 @@ EndpointProbe::EndpointProbe(std::vector<Endpoint> endpoints, AddressFamily fami
     : shared_(std::make_shared<Shared>(timeout)) {
   shared_->reports.resize(endpoints.size());
   for (size_t place = 0; place < endpoints.size(); ++place)
-    start_quiet_thread([shared = shared_, place, endpoint = std::move(endpoints[place]), family](std::stop_token) {
+    start_quiet_thread([shared = shared_, place, endpoint = std::move(endpoints[place]),
+                        family](const std::stop_token&) {
       shared->run(place, endpoint, family);
     }).detach();
 }

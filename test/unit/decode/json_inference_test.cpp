@@ -77,7 +77,7 @@ TEST(JsonInference, FlattensNoObjectWhoseKeysAreData) {
 
 TEST(JsonInference, FlattensOnlySoDeep) {
   std::string message = "1";
-  for (int i = 0; i < 900; ++i) message = R"({"a": )" + message + "}";
+  for (int i = 0; i < 900; ++i) message.insert(0, R"({"a": )").append("}");
   const auto shown = flatten({message});
   ASSERT_EQ(shown.size(), 1);
   EXPECT_EQ(shown[0], "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a json");

@@ -9,6 +9,7 @@
 #include "kafka/journal.h"
 #include "kafka/range_reader.h"
 #include "pg/arguments.h"
+#include "pg/datum.h"
 #include "pg/fail.h"
 #include "pg/wait.h"
 
@@ -341,8 +342,9 @@ void return_steps(FunctionCallInfo fcinfo, const std::vector<CheckedStep>& steps
     InitMaterializedSRF(fcinfo, 0);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const CheckedStep& step : steps) {
+      // Brokers give hosts, topics and reasons: any bytes.
       Datum values[] = {CStringGetTextDatum(step.name.c_str()), BoolGetDatum(step.ok.value_or(false)),
-                        CStringGetTextDatum(step.detail.c_str()), CStringGetTextDatum(step.hint.c_str())};
+                        CStringGetTextDatum(pg::printable(step.detail)), CStringGetTextDatum(pg::printable(step.hint))};
       bool nulls[] = {false, !step.ok, step.detail.empty(), step.hint.empty()};
       tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }

@@ -3,10 +3,12 @@
 import contextlib
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+from support import wait_for
 from support.secured import PASSWORD, USER, SecuredBroker
 
 NOT_TRIED = (None, "not tried")
@@ -166,6 +168,22 @@ def test_a_check_can_be_cancelled(check, bare_db):
         with pytest.raises(psycopg.errors.QueryCanceled):
             check(address)
         assert time.monotonic() - start < 5
+
+
+def test_a_session_can_be_terminated_while_it_checks(check, bare_db):
+    with port_that(listens=True) as address:
+        check(address, timeout="100ms")
+        session = bare_db.connect()
+        pid = session.info.backend_pid
+        session.execute("SET kafka_fdw.connect_timeout = '1min'")
+        with ThreadPoolExecutor() as threads:
+            checking = threads.submit(session.execute, "SELECT * FROM kafka_check('clicks', 'checked')")
+            running = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%kafka_check%%'"
+            wait_for(lambda: bare_db.value(running, [pid]) == 1, what="the check")
+            assert bare_db.value("SELECT pg_terminate_backend(%s)", [pid])
+            with pytest.raises(psycopg.OperationalError):
+                checking.result(30)
+        wait_for(lambda: bare_db.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [pid]) == 0, 5, "its end")
 
 
 # --- who speaks what ---

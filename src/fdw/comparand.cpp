@@ -1,24 +1,154 @@
 #include "fdw/comparand.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
 extern "C" {
 #include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
 }
 
 namespace kafka_fdw::fdw {
 
 namespace {
 
-int64_t integer_of(Oid type, Datum value) {
+using Column = Condition::Column;
+
+constexpr int64_t lowest = std::numeric_limits<int64_t>::min();
+constexpr int64_t highest = std::numeric_limits<int64_t>::max();
+/// Beyond it not every integer is a double, and integers are rounded when they are compared with one.
+constexpr double exact_doubles = 9007199254740992.0;
+constexpr int64_t epoch_ms = static_cast<int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * 1000;
+/// No zone's clock is ever set by more at once: Samoa left out a whole day.
+constexpr int64_t longest_clock_change = 26 * USECS_PER_HOUR;
+
+Number exactly(int64_t value) { return {value, value, false}; }
+
+int64_t clamped(double value) {
+  if (value >= 9223372036854775807.0) return highest;
+  return value <= -9223372036854775808.0 ? lowest : static_cast<int64_t>(value);
+}
+
+/// PostgreSQL takes NaN for larger than all other numbers.
+Number number_of_double(double value) {
+  if (std::isnan(value)) return exactly(highest);
+  if (std::isinf(value) || std::abs(value) < exact_doubles)
+    return {clamped(std::floor(value)), clamped(std::ceil(value)), false};
+  const double rounding = std::abs(value) / exact_doubles * 2;
+  return {clamped(value - rounding), clamped(value + rounding), true};
+}
+
+/// `text` as numeric_out writes it: digits with or without a point, NaN, Infinity.
+Number number_of_numeric(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (text == "NaN" || text.ends_with("Infinity")) return exactly(negative ? lowest : highest);
+  const size_t point = std::min(text.find('.'), text.size());
+  int64_t whole = 0;
+  if (std::from_chars(text.data(), text.data() + point, whole).ec == std::errc::result_out_of_range)
+    return exactly(negative ? lowest : highest);
+  const bool integer = text.substr(point).find_first_not_of(".0") == std::string_view::npos;
+  if (integer) return exactly(whole);
+  return negative ? Number{whole - (whole == lowest ? 0 : 1), whole, false}
+                  : Number{whole, whole + (whole == highest ? 0 : 1), false};
+}
+
+/// Microseconds since 2000 as milliseconds since 1970.
+Number number_of_time(Timestamp time) {
+  if (TIMESTAMP_IS_NOBEGIN(time)) return exactly(lowest);
+  if (TIMESTAMP_IS_NOEND(time)) return exactly(highest);
+  const int64_t rest = (time % 1000 + 1000) % 1000;
+  const int64_t below = (time - rest) / 1000 + epoch_ms;
+  return {below, rest == 0 ? below : below + 1, false};
+}
+
+// What follows are leaves: they may raise.
+
+Timestamp local_time(TimestampTz time) {
+  return DatumGetTimestamp(DirectFunctionCall1(timestamptz_timestamp, TimestampTzGetDatum(time)));
+}
+
+/// A moment as the column's clock, which has no zone, shows it. PostgreSQL compares them the other way round, by what
+/// the column's time means in the session's zone: that differs near the moments when clocks are changed.
+bool number_on_clock(TimestampTz time, Number* number) {
+  if (TIMESTAMP_NOT_FINITE(time)) {
+    *number = number_of_time(time);
+    return true;
+  }
+  const TimestampTz before = time - longest_clock_change;
+  const TimestampTz after = time + longest_clock_change;
+  if (!IS_VALID_TIMESTAMP(before - USECS_PER_DAY) || !IS_VALID_TIMESTAMP(after + USECS_PER_DAY)) return false;
+  const Timestamp shown = local_time(time);
+  const bool steady =
+      local_time(before) + longest_clock_change == shown && local_time(after) - longest_clock_change == shown;
+  *number = steady ? number_of_time(shown)
+                   : Number{number_of_time(shown - longest_clock_change).below,
+                            number_of_time(shown + longest_clock_change).above, true};
+  return true;
+}
+
+/// False: nothing is known of it.
+bool number_of_instant(Oid column_type, Oid type, Datum value, Number* number) {
+  const bool with_zone = column_type == TIMESTAMPTZOID;
+  int overflow = 0;  // an infinity stands for what is out of range
+  if (type == DATEOID) {
+    const DateADT date = DatumGetDateADT(value);
+    *number = number_of_time(with_zone ? date2timestamptz_opt_overflow(date, &overflow)
+                                       : date2timestamp_opt_overflow(date, &overflow));
+    return true;
+  }
+  if (type == TIMESTAMPTZOID && !with_zone) return number_on_clock(DatumGetTimestampTz(value), number);
+  Timestamp time = DatumGetTimestamp(value);
+  if (type == TIMESTAMPOID && with_zone) time = timestamp2timestamptz_opt_overflow(time, &overflow);
+  *number = number_of_time(time);
+  return true;
+}
+
+bool number_of(Oid column_type, Oid type, Datum value, Number* number) {
   switch (type) {
     case INT2OID:
-      return DatumGetInt16(value);
+      *number = exactly(DatumGetInt16(value));
+      return true;
     case INT4OID:
-      return DatumGetInt32(value);
+      *number = exactly(DatumGetInt32(value));
+      return true;
+    case INT8OID:
+      *number = exactly(DatumGetInt64(value));
+      return true;
+    case FLOAT4OID:
+      *number = number_of_double(DatumGetFloat4(value));
+      return true;
+    case FLOAT8OID:
+      *number = number_of_double(DatumGetFloat8(value));
+      return true;
+    case NUMERICOID:
+      *number = number_of_numeric(DatumGetCString(DirectFunctionCall1(numeric_out, value)));
+      return true;
     default:
-      return DatumGetInt64(value);
+      return number_of_instant(column_type, type, value, number);
   }
+}
+
+struct Bytes {
+  const char* data;
+  size_t size;
+};
+
+/// The bytes as producers wrote them. False: not known, as several texts may mean the same.
+bool bytes_of(Oid type, int encoding, Datum value, Bytes* bytes) {
+  const struct varlena* found = PG_DETOAST_DATUM_PACKED(value);
+  *bytes = {VARDATA_ANY(found), VARSIZE_ANY_EXHDR(found)};
+  if (type == BYTEAOID || encoding == GetDatabaseEncoding() || GetDatabaseEncoding() == PG_SQL_ASCII) return true;
+  return std::all_of(bytes->data, bytes->data + bytes->size, [](char c) { return !IS_HIGHBIT_SET(c); });
 }
 
 struct Elements {
@@ -28,7 +158,6 @@ struct Elements {
   int count;
 };
 
-/// A leaf: may raise.
 Elements elements_of(Datum array) {
   ArrayType* elements = DatumGetArrayTypeP(array);
   Elements result{};
@@ -41,19 +170,44 @@ Elements elements_of(Datum array) {
   return result;
 }
 
+/// No leaf any more.
+void add(Comparand& comparand, const Condition& comparison, int encoding, Oid type, Datum value) {
+  if (comparison.column == Column::key) {
+    Bytes bytes{};
+    comparand.known &= pg::call([&] { return bytes_of(type, encoding, value, &bytes); });
+    comparand.keys.emplace_back(bytes.data, bytes.size);
+  } else {
+    Number number{};
+    comparand.known &= pg::call([&] { return number_of(comparison.type, type, value, &number); });
+    comparand.numbers.push_back(number);
+  }
+}
+
 }  // namespace
 
-Comparand make_comparand(Oid type, Datum value, bool null) {
-  Comparand comparand;
+Comparand make_comparand(const Condition& comparison, int encoding, Oid type, Datum value, bool null) {
+  Comparand comparand{.known = true, .has_null = null, .is_null = null};
   if (null) return comparand;
-  if (type == INT2OID || type == INT4OID || type == INT8OID) {
-    comparand.values.push_back(integer_of(type, value));
+  if (comparison.kind == Condition::Kind::compare) {
+    add(comparand, comparison, encoding, type, value);
     return comparand;
   }
   const Elements elements = pg::call([&] { return elements_of(value); });
-  for (int i = 0; i < elements.count; ++i)
-    if (!elements.nulls[i]) comparand.values.push_back(integer_of(elements.type, elements.values[i]));
+  for (int i = 0; i < elements.count; ++i) {
+    if (elements.nulls[i])
+      comparand.has_null = true;
+    else
+      add(comparand, comparison, encoding, elements.type, elements.values[i]);
+  }
   return comparand;
+}
+
+bool can_be_comparand(Column column, Oid column_type, Oid type) noexcept {
+  if (column == Column::key) return type == column_type;
+  if (column_type == TIMESTAMPTZOID || column_type == TIMESTAMPOID)
+    return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
+  return type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID || type == FLOAT4OID ||
+         type == FLOAT8OID;
 }
 
 }  // namespace kafka_fdw::fdw

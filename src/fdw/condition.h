@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <functional>
 #include <vector>
 
-#include "kafka/offset_set.h"
 #include "pg/boundary.h"
 
 extern "C" {
@@ -13,44 +12,38 @@ extern "C" {
 
 namespace kafka_fdw::fdw {
 
-/// The part of a WHERE clause that partitions and offsets answer. What it selects contains every message for which the
-/// clause is true, and nothing else where the clause could be taken over whole.
-/// There is no NOT: the planner moves it into the comparisons, and the complement of "everything" would lose rows.
+/// The part of a WHERE clause that decides where in the log to read. What it selects contains every message for which
+/// the clause is true, and nothing else where the clause could be taken over whole.
+/// There is no NOT: the comparisons take it in, as the complement of "everything" would lose rows.
 struct Condition {
   enum class Kind : uint8_t {
-    everything,  ///< an arm that says nothing about partitions and offsets
-    all_of,
-    any_of,
-    compare,     ///< column op expression
-    compare_any  ///< column op ANY (expression)
+    everything,   ///< an arm that says nothing about where messages are
+    all_of,       ///< without children: everything
+    any_of,       ///< without children: nothing
+    compare,      ///< column op expression
+    compare_any,  ///< column op ANY (expression)
+    compare_all   ///< column op ALL (expression)
   };
-  enum class Column : uint8_t { partition, offset };
-  /// The numbers are those of btree strategies.
-  enum class Operator : uint8_t { less = 1, less_equal = 2, equal = 3, greater_equal = 4, greater = 5 };
+  enum class Column : uint8_t { partition, offset, timestamp, key };
+  /// The numbers of the first five are those of btree strategies.
+  enum class Operator : uint8_t { less = 1, less_equal = 2, equal = 3, greater_equal = 4, greater = 5, not_equal = 6 };
 
   Kind kind = Kind::everything;
   Column column = Column::partition;
+  Oid type = InvalidOid;  ///< of the column
   Operator op = Operator::equal;
   int expression = -1;  ///< its place in the plan's fdw_exprs
   std::vector<Condition> children = {};
+
+  bool is_comparison() const noexcept { return kind >= Kind::compare; }
 };
 
-/// What an expression of a condition came to.
-struct Comparand {
-  bool known = true;                 ///< false, in the planner: only execution will tell
-  std::vector<int64_t> values = {};  ///< none for NULL; several for an array
-};
+/// Calls visit for every comparison in it.
+void for_each_comparison(const Condition& condition, const std::function<void(const Condition&)>& visit);
 
-/// What a condition selects. `start` of the table is a default: it applies only where the query gives no lower bound of
-/// offsets itself.
-struct Selection {
-  kafka::OffsetSet bounded;    ///< under a lower bound of the query's own
-  kafka::OffsetSet unbounded;  ///< without one
-
-  kafka::OffsetSet all() const { return bounded | unbounded; }
-};
-
-Selection select(const Condition& condition, std::span<const Comparand> comparands);
+/// The operator for which a op b is b commuted(op) a, and the one that is true where op is false.
+Condition::Operator commuted(Condition::Operator op) noexcept;
+Condition::Operator negated(Condition::Operator op) noexcept;
 
 /// As a list of integers for a plan. May raise: call it inside pg::call.
 List* condition_to_list(const Condition& condition);

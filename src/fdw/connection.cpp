@@ -109,7 +109,7 @@ void register_callbacks() {
 
 }  // namespace
 
-Connection load_connection(Oid server, Oid user, const kafka::Properties& table_properties) {
+Connection load_connection(Oid server, Oid user, const kafka::Properties& table_properties, kafka::Reading reading) {
   const CatalogEntries entries = pg::call([&] { return read_catalog(server, user); });
   refuse_options_of_own_server(entries);
   const OptionValues server_options = read_options(entries.server->options);
@@ -123,7 +123,7 @@ Connection load_connection(Oid server, Oid user, const kafka::Properties& table_
   check_secret(entries, mapping_options, connection.properties, user);
   connection.brokers = find_brokers(entries, server_options);
   connection.properties.insert_or_assign("bootstrap.servers", connection.brokers);
-  connection.properties.merge(kafka::fetch_properties(fetch_buffer_bytes()));
+  connection.properties.merge(kafka::fetch_properties(fetch_buffer_bytes(), reading));
   connection.pool_key = make_pool_key(server, entries.mapping.mapping, user, connection.properties);
   return connection;
 }

@@ -19,7 +19,8 @@ struct Connection {
 /// Reads the catalog with the rights of `user`. USAGE on the server is the caller's to have checked.
 /// Throws kafka::Error or pg::Error: no brokers anywhere, secrets missing (password_required), options on the server
 /// pipeline_kafka.
-Connection load_connection(Oid server, Oid user, const kafka::Properties& table_properties);
+Connection load_connection(Oid server, Oid user, const kafka::Properties& table_properties,
+                           kafka::Reading reading = kafka::Reading::many);
 
 /// A client for the connection out of the backend's pool; the pool is emptied when a server or a user mapping changes.
 kafka::Lease lease_client(const Connection& connection);

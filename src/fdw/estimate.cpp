@@ -8,12 +8,14 @@
 #include "fdw/comparand.h"
 #include "fdw/message_source.h"
 #include "fdw/scoped_lease.h"
+#include "fdw/selection.h"
 #include "fdw/watermarks.h"
 #include "module.h"
 #include "pg/wait.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/array.h"
@@ -65,7 +67,7 @@ void remember_failure(const Table& table, Oid user, kafka::ErrorClass failure) {
 
 std::optional<std::vector<kafka::Watermarks>> ask(const Table& table, Oid user) {
   try {
-    ScopedLease lease(load_connection(table.server, user, table.properties));
+    ScopedLease lease(load_connection(table.server, user, table.properties, kafka::Reading::few));
     auto watermarks = ask_watermarks(lease.client(), table.topic, std::min(connect_timeout(), longest_question));
     lease.give_back();
     return watermarks;
@@ -85,18 +87,16 @@ std::optional<std::vector<kafka::Watermarks>> watermarks_of(const Table& table, 
 }
 
 /// The values that the planner can see: constants, and parameters where it plans for given ones.
-std::vector<Comparand> comparands_of_plan(PlannerInfo* root, const List* expressions) {
-  std::vector<Comparand> comparands;
-  for (int i = 0; i < list_length(expressions); ++i) {
-    auto* expression = static_cast<Node*>(list_nth(expressions, i));
+std::vector<Comparand> comparands_of_plan(PlannerInfo* root, const Table& table, const Pushdown& pushdown) {
+  std::vector<Comparand> comparands(static_cast<size_t>(list_length(pushdown.expressions)), Comparand{.known = false});
+  for_each_comparison(pushdown.condition, [&](const Condition& comparison) {
+    auto* expression = static_cast<Node*>(list_nth(pushdown.expressions, comparison.expression));
     Node* estimated = pg::call([&] { return estimate_expression_value(root, expression); });
-    if (!IsA(estimated, Const)) {
-      comparands.push_back({.known = false});
-      continue;
-    }
+    if (!IsA(estimated, Const)) return;
     const auto* constant = reinterpret_cast<const Const*>(estimated);
-    comparands.push_back(make_comparand(constant->consttype, constant->constvalue, constant->constisnull));
-  }
+    comparands[static_cast<size_t>(comparison.expression)] = make_comparand(
+        comparison, table.shape.encoding, constant->consttype, constant->constvalue, constant->constisnull);
+  });
   return comparands;
 }
 
@@ -108,8 +108,10 @@ double count(const kafka::OffsetSet& set, const std::vector<kafka::Watermarks>& 
   return messages;
 }
 
-double selectivity(PlannerInfo* root, List* clauses) {
-  return pg::call([&] { return clauselist_selectivity(root, clauses, 0, JOIN_INNER, nullptr); });
+/// Of clauses that may look at other relations, whose rows are known then.
+double selectivity(PlannerInfo* root, const RelOptInfo* rel, List* clauses) {
+  return pg::call(
+      [&] { return clauselist_selectivity(root, clauses, static_cast<int>(rel->relid), JOIN_INNER, nullptr); });
 }
 
 double expected_of_batch(const Table& table) {
@@ -119,22 +121,24 @@ double expected_of_batch(const Table& table) {
 
 }  // namespace
 
-Estimate estimate_scan(PlannerInfo* root, const Table& table, const Pushdown& pushdown, Oid user) {
-  const std::vector<Comparand> comparands = comparands_of_plan(root, pushdown.expressions);
-  const kafka::OffsetSet selected = select(pushdown.condition, comparands).all();
-  if (selected.empty()) return {0, 0, 0};
+Estimate estimate_scan(PlannerInfo* root, const RelOptInfo* rel, const Table& table, const Pushdown& pushdown) {
+  const std::vector<Comparand> comparands = comparands_of_plan(root, table, pushdown);
+  if (select(pushdown.condition, comparands).empty()) return {0, 0, 0};
 
   Estimate estimate{.messages = default_messages, .read = default_messages, .rows = 0};
   bool counted = false;
   if (const double expected = expected_of_batch(table); expected >= 0) {
     estimate.messages = estimate.read = expected;
-  } else if (const auto watermarks = watermarks_of(table, user)) {
+  } else if (const auto watermarks = watermarks_of(table, OidIsValid(rel->userid) ? rel->userid : GetUserId())) {
+    const auto partitions = static_cast<int32_t>(watermarks->size());
+    const auto slices = select(pushdown.condition, comparands, partition_of_keys(table, partitions));
     estimate.messages = count(kafka::OffsetSet::all(), *watermarks);
-    estimate.read = count(selected, *watermarks);
+    estimate.read = count(without_times(slices).all(), *watermarks);
     counted = std::ranges::all_of(comparands, &Comparand::known);
   }
-  if (!counted) estimate.read *= selectivity(root, pushdown.pushed);
-  estimate.rows = estimate.read * selectivity(root, pushdown.local);
+  if (!counted) estimate.read *= selectivity(root, rel, pushdown.pushed);
+  estimate.rows = estimate.read * selectivity(root, rel, pushdown.local);
+  if (pushdown.timed != NIL) estimate.read *= selectivity(root, rel, pushdown.timed);
   return estimate;
 }
 

@@ -16,7 +16,7 @@ struct Estimate {
 
 /// Never fails because a broker does: asks at most once in kafka_fdw.metadata_ttl, for half a second, and falls back to
 /// a default.
-Estimate estimate_scan(PlannerInfo* root, const Table& table, const Pushdown& pushdown, Oid user);
+Estimate estimate_scan(PlannerInfo* root, const RelOptInfo* rel, const Table& table, const Pushdown& pushdown);
 
 /// What a scan has just learnt, for the estimates of the next plans.
 void remember_watermarks(const Table& table, Oid user, const std::vector<kafka::Watermarks>& watermarks);

@@ -2,14 +2,8 @@
 
 #include <utility>
 
+#include "fdw/deparse.h"
 #include "fdw/scan.h"
-
-extern "C" {
-#include "nodes/plannodes.h"
-#include "utils/builtins.h"
-#include "utils/rel.h"
-#include "utils/ruleutils.h"
-}
 
 namespace kafka_fdw::fdw {
 
@@ -29,104 +23,44 @@ const char* name_of(decode::Format::Kind kind) {
   return "";
 }
 
-const char* symbol_of(Condition::Operator op) {
-  switch (op) {
-    case Condition::Operator::less:
-      return "<";
-    case Condition::Operator::less_equal:
-      return "<=";
-    case Condition::Operator::equal:
-      return "=";
-    case Condition::Operator::greater_equal:
-      return ">=";
-    case Condition::Operator::greater:
-      return ">";
-  }
-  return "";
+// Leaves: they may raise.
+
+void explain_work(const SharedRanges::Work& work, ExplainState* es) {
+  ExplainPropertyInteger("Messages", nullptr, work.messages.messages, es);
+  ExplainPropertyInteger("Bytes", nullptr, work.messages.bytes, es);
+  ExplainPropertyInteger("Decoded", nullptr, work.rows.decoded, es);
+  ExplainPropertyInteger("Skipped", nullptr, work.messages.skipped, es);
+  ExplainPropertyInteger("In error", nullptr, work.rows.in_error, es);
+  if (es->timing) ExplainPropertyFloat("Wait time", "ms", static_cast<double>(work.messages.wait_us) / 1000, 3, es);
 }
 
-/// Of the table's column with that role, quoted; empty where there is none.
-std::string column_name(const ForeignScanState* node, const Table& table, pg::ColumnRole role) {
-  const TupleDesc descriptor = RelationGetDescr(node->ss.ss_currentRelation);
-  for (int i = 0; i < descriptor->natts; ++i)
-    if (table.shape.columns[static_cast<size_t>(i)].role == role) {
-      const char* name = NameStr(TupleDescAttr(descriptor, i)->attname);
-      return pg::call([&] { return quote_identifier(name); });
-    }
-  return {};
+char* summary(const SharedRanges::Work& work) {
+  return psprintf("messages=%lld bytes=%lld decoded=%lld skipped=%lld in error=%lld",
+                  static_cast<long long>(work.messages.messages), static_cast<long long>(work.messages.bytes),
+                  static_cast<long long>(work.rows.decoded), static_cast<long long>(work.messages.skipped),
+                  static_cast<long long>(work.rows.in_error));
 }
 
-/// Writes a condition as the query could have said it.
-class Deparser {
- public:
-  Deparser(const ForeignScanState* node, ExplainState* es)
-      : node_(node),
-        plan_(node->ss.ps.plan),
-        context_(pg::call([&] { return set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, NIL); })) {}
-
-  std::string deparse(const Condition& condition, const Table& table) const {
-    switch (condition.kind) {
-      case Condition::Kind::compare:
-      case Condition::Kind::compare_any:
-        return comparison(condition, table);
-      case Condition::Kind::all_of:
-        return joined(condition, table, " AND ");
-      case Condition::Kind::any_of:
-        return joined(condition, table, " OR ");
-      case Condition::Kind::everything:
-        break;
-    }
-    return "true";
+void explain_process(const char* name, const SharedRanges::Work& work, ExplainState* es) {
+  if (es->format == EXPLAIN_FORMAT_TEXT) {
+    const char* wait = "";
+    if (es->timing) wait = psprintf(" wait time=%.3f ms", static_cast<double>(work.messages.wait_us) / 1000);
+    ExplainPropertyText(name, psprintf("%s%s", summary(work), wait), es);
+    return;
   }
-
- private:
-  std::string comparison(const Condition& condition, const Table& table) const {
-    auto* expressions = reinterpret_cast<const ForeignScan*>(plan_)->fdw_exprs;
-    auto* expression = static_cast<Node*>(list_nth(expressions, condition.expression));
-    const char* text = pg::call([&] { return deparse_expression(expression, context_, false, false); });
-    const bool any = condition.kind == Condition::Kind::compare_any;
-    return "(" + column_name(condition.column, table) + " " + symbol_of(condition.op) + (any ? " ANY (" : " ") + text +
-           (any ? "))" : ")");
-  }
-
-  std::string joined(const Condition& condition, const Table& table, const char* separator) const {
-    std::string text;
-    for (const Condition& child : condition.children)
-      text.append(text.empty() ? "" : separator).append(deparse(child, table));
-    return condition.children.size() == 1 ? text : "(" + text + ")";
-  }
-
-  std::string column_name(Condition::Column column, const Table& table) const {
-    const auto role = column == Condition::Column::offset ? pg::ColumnRole::offset : pg::ColumnRole::partition;
-    return fdw::column_name(node_, table, role);
-  }
-
-  const ForeignScanState* node_;
-  Plan* plan_;
-  List* context_;
-};
-
-/// As ORDER BY would say it.
-std::string deparse(const ScanOrder& order, const ForeignScanState* node, const Table& table) {
-  if (order.kind == ScanOrder::Kind::none) return {};
-  std::string partition = column_name(node, table, pg::ColumnRole::partition);
-  std::string offset = column_name(node, table, pg::ColumnRole::offset);
-  if (!partition.empty() && order.partition_descending) partition += " DESC";
-  if (!offset.empty() && order.offset_descending) offset += " DESC";
-  if (partition.empty() || offset.empty()) return partition + offset;
-  return order.kind == ScanOrder::Kind::by_partition ? partition + ", " + offset : offset + ", " + partition;
+  ExplainOpenGroup("Process", nullptr, true, es);
+  ExplainPropertyText("Process", name, es);
+  explain_work(work, es);
+  ExplainCloseGroup("Process", nullptr, true, es);
 }
 
-/// Empty where there are more than a reader wants to see.
-std::string deparse(std::span<const kafka::Range> ranges) {
-  constexpr size_t most = 10;
-  std::string text;
-  if (ranges.size() > most) return text;
-  for (const kafka::Range& range : ranges) {
-    text.append(text.empty() ? "" : " ").append(std::to_string(range.partition)).append(":[");
-    text.append(std::to_string(range.from)).append(",").append(std::to_string(range.to)).append(")");
-  }
-  return text;
+/// What each process of a parallel scan did, the leader first.
+void explain_processes(const SharedRanges::Work* work, int count, ExplainState* es) {
+  if (count == 0) return;
+  ExplainOpenGroup("Processes", "Processes", false, es);
+  for (int i = 0; i < count; ++i)
+    explain_process(i == SharedRanges::leader_place ? "Leader read" : psprintf("Worker %d read", i - 1), work[i], es);
+  ExplainCloseGroup("Processes", "Processes", false, es);
 }
 
 }  // namespace
@@ -134,27 +68,21 @@ std::string deparse(std::span<const kafka::Range> ranges) {
 void kafkaExplainForeignScan(ForeignScanState* node, ExplainState* es) {
   pg::entry([&] {
     const Scan& scan = *static_cast<const Scan*>(node->fdw_state);
-    const Table& table = scan.table();
-    std::string pushed;
-    if (!scan.condition().children.empty()) pushed = Deparser(node, es).deparse(scan.condition(), table);
-    const std::string order = deparse(scan.order(), node, table);
-    const MessageSource::Counters messages = scan.messages();
-    const bool opened_once = std::cmp_equal(messages.ranges, scan.ranges().size());
-    const std::string offsets = opened_once ? deparse(scan.ranges()) : "";
+    const std::string pushed = deparse_condition(scan, node, es);
+    const std::string order = deparse_order(scan, node);
+    const SharedRanges::Work work = scan.work();
+    const bool opened_once = std::cmp_equal(work.messages.ranges, scan.ranges().size());
+    const std::string offsets = opened_once ? deparse_ranges(scan.ranges()) : "";
     pg::call([&] {
-      ExplainPropertyText("Topic", table.topic.c_str(), es);
-      ExplainPropertyText("Format", name_of(table.shape.format.kind), es);
+      ExplainPropertyText("Topic", scan.table().topic.c_str(), es);
+      ExplainPropertyText("Format", name_of(scan.table().shape.format.kind), es);
       if (!pushed.empty()) ExplainPropertyText("Pushed condition", pushed.c_str(), es);
       if (!order.empty()) ExplainPropertyText("Order", order.c_str(), es);
       if (!es->analyze) return;
-      ExplainPropertyInteger("Ranges", nullptr, messages.ranges, es);
+      ExplainPropertyInteger("Ranges", nullptr, work.messages.ranges, es);
       if (!offsets.empty()) ExplainPropertyText("Offsets", offsets.c_str(), es);
-      ExplainPropertyInteger("Messages", nullptr, messages.messages, es);
-      ExplainPropertyInteger("Bytes", nullptr, messages.bytes, es);
-      ExplainPropertyInteger("Decoded", nullptr, scan.rows().decoded, es);
-      ExplainPropertyInteger("Skipped", nullptr, messages.skipped, es);
-      ExplainPropertyInteger("In error", nullptr, scan.rows().in_error, es);
-      if (es->timing) ExplainPropertyFloat("Wait time", "ms", static_cast<double>(messages.wait_us) / 1000, 3, es);
+      explain_work(work, es);
+      explain_processes(scan.shared_work().data(), static_cast<int>(scan.shared_work().size()), es);
     });
   });
 }

@@ -1,8 +1,11 @@
 #include "fdw/handler.h"
 
+#include "fdw/analyze.h"
+#include "fdw/async.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
 #include "fdw/options.h"
+#include "fdw/parallel.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
@@ -25,13 +28,24 @@ namespace {
 FdwRoutine* make_routine() {
   auto* routine = makeNode(FdwRoutine);
   // In the order in which they run. Without the callbacks for writing PostgreSQL refuses to write, with 0A000.
+  routine->AnalyzeForeignTable = kafkaAnalyzeForeignTable;
   routine->GetForeignRelSize = kafkaGetForeignRelSize;
   routine->GetForeignPaths = kafkaGetForeignPaths;
   routine->GetForeignPlan = kafkaGetForeignPlan;
+  routine->IsForeignScanParallelSafe = kafkaIsForeignScanParallelSafe;
+  routine->EstimateDSMForeignScan = kafkaEstimateDSMForeignScan;
+  routine->InitializeDSMForeignScan = kafkaInitializeDSMForeignScan;
+  routine->ReInitializeDSMForeignScan = kafkaReInitializeDSMForeignScan;
+  routine->InitializeWorkerForeignScan = kafkaInitializeWorkerForeignScan;
   routine->BeginForeignScan = kafkaBeginForeignScan;
   routine->IterateForeignScan = kafkaIterateForeignScan;
   routine->ReScanForeignScan = kafkaReScanForeignScan;
   routine->ExplainForeignScan = kafkaExplainForeignScan;
+  routine->IsForeignPathAsyncCapable = kafkaIsForeignPathAsyncCapable;
+  routine->ForeignAsyncRequest = kafkaForeignAsyncRequest;
+  routine->ForeignAsyncConfigureWait = kafkaForeignAsyncConfigureWait;
+  routine->ForeignAsyncNotify = kafkaForeignAsyncNotify;
+  routine->ShutdownForeignScan = kafkaShutdownForeignScan;
   routine->EndForeignScan = kafkaEndForeignScan;
   routine->ImportForeignSchema = kafkaImportForeignSchema;
   return routine;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+extern "C" {
+#include "miscadmin.h"
+}
+
 namespace kafka_fdw::fdw {
 
 namespace {
@@ -46,7 +50,8 @@ std::vector<kafka::Range> newest(std::vector<kafka::Range> ranges, int64_t count
 }  // namespace
 
 TopicSample::TopicSample(Table table, int64_t count)
-    : reading_(with_small_fetches(std::move(table))), batches_(pg::make_owned<Batches>(reading_.context())) {
+    : reading_(with_small_fetches(std::move(table)), GetUserId()),
+      batches_(pg::make_owned<Batches>(reading_.context())) {
   reading_.source().read(newest(reading_.topic().ranges(kafka::OffsetSet::all()), count));
   size_t bytes = 0;
   const size_t limit = std::min(max_sample_bytes, fetch_buffer_bytes());

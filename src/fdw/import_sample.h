@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "fdw/topic_reading.h"
+#include "fdw/owned_reading.h"
 
 namespace kafka_fdw::fdw {
 
@@ -20,7 +20,7 @@ class TopicSample {
 
  private:
   using Batches = std::vector<kafka::MessageBatch>;
-  TopicReading reading_;
+  OwnedReading reading_;
   Batches& batches_;  ///< owned by the context of reading_: librdkafka wants messages back before their client goes
   std::vector<const kafka::Message*> messages_;
 };

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t first_batch = 100;
 constexpr size_t largest_batch = 4096;
 
+size_t batch_bytes() { return fetch_buffer_bytes() / 4; }
+
 int64_t microseconds_since(pg::Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(pg::Clock::now() - start).count();
 }
@@ -29,12 +31,28 @@ void KafkaSource::read(std::vector<kafka::Range> ranges) {
   batch_limit_ = limit_ > 0 ? std::min(static_cast<size_t>(limit_), largest_batch) : first_batch;
   ranges_ = std::move(ranges);
   if (ranges_.empty()) return;
+  int64_t messages = 0;
+  for (const kafka::Range& range : ranges_) messages += range.to - range.from;
+  topic_.expect(limit_ > 0 ? std::min(limit_, messages) : messages);
   counters_.ranges += static_cast<int64_t>(ranges_.size());
+  progress_at_ = pg::Clock::now();
   reader_ = std::make_unique<kafka::RangeReader>(topic_.client(), std::vector{topic_.table().topic}, ranges_);
 }
 
+bool KafkaSource::ready() {
+  if (next_ < batch_.size() || reader_ == nullptr) return true;
+  if (next_ > 0) {  // the next batch is waited for from now on
+    batch_.clear();
+    next_ = 0;
+    progress_at_ = pg::Clock::now();
+  }
+  if (poll(batch_bytes()) != kafka::RangeReader::Status::waiting) return true;
+  (void)time_left();
+  return false;
+}
+
 const kafka::Message* KafkaSource::next() {
-  if (next_ == batch_.size() && !fetch(fetch_buffer_bytes() / 4)) return nullptr;
+  if (next_ == batch_.size() && !fetch(batch_bytes())) return nullptr;
   const kafka::Message& message = batch_.messages()[next_++];
   ++counters_.messages;
   counters_.bytes += static_cast<int64_t>(message.bytes());
@@ -53,23 +71,35 @@ bool KafkaSource::fetch(size_t max_bytes) {
   if (reader_ == nullptr) return false;
   batch_.clear();
   next_ = 0;
-  kafka::Client& polled = topic_.client();
   // The reader that asks for more has had its time to look at what came before.
   progress_at_ = pg::Clock::now();
   for (;;) {
-    polled.drain_events();
-    polled.serve_errors();
-    const auto status = reader_->poll(batch_, batch_limit_, max_bytes);
-    if (!batch_.empty()) break;
-    if (status == kafka::RangeReader::Status::finished) return false;
-    check_progress();
+    switch (poll(max_bytes)) {
+      case kafka::RangeReader::Status::messages:
+        return true;
+      case kafka::RangeReader::Status::finished:
+        return false;
+      case kafka::RangeReader::Status::waiting:
+        break;
+    }
+    const auto waits_since = pg::Clock::now();
+    pg::wait_readable(topic_.client().event_descriptor(), time_left());
+    counters_.wait_us += microseconds_since(waits_since);
   }
-  batch_limit_ = std::min(batch_limit_ * 2, largest_batch);
-  return true;
 }
 
-/// Waits for the broker, but no longer than read_timeout without a sign of life.
-void KafkaSource::check_progress() {
+/// Adds to the batch, which is empty, without waiting.
+kafka::RangeReader::Status KafkaSource::poll(size_t max_bytes) {
+  kafka::Client& polled = topic_.client();
+  polled.drain_events();
+  polled.serve_errors();
+  const auto status = reader_->poll(batch_, batch_limit_, max_bytes);
+  if (!batch_.empty()) batch_limit_ = std::min(batch_limit_ * 2, largest_batch);
+  return status;
+}
+
+/// Until the broker has given no sign of life for read_timeout, which is an error.
+std::chrono::milliseconds KafkaSource::time_left() {
   const auto now = pg::Clock::now();
   if (reader_->progress() != progress_) {
     progress_ = reader_->progress();
@@ -77,8 +107,7 @@ void KafkaSource::check_progress() {
   }
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(progress_at_ + read_timeout() - now);
   if (left.count() <= 0) throw_stalled();
-  pg::wait_readable(topic_.client().event_descriptor(), left);
-  counters_.wait_us += microseconds_since(now);
+  return left;
 }
 
 void KafkaSource::throw_stalled() {

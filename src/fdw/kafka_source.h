@@ -16,6 +16,7 @@ class KafkaSource final : public MessageSource {
   void open(const kafka::OffsetSet& wanted) override { read(find(wanted)); }
   /// As open, with ranges that are known already: sorted by partition and offset, disjoint.
   void read(std::vector<kafka::Range> ranges);
+  bool ready() override;
   const kafka::Message* next() override;
   void close() override;
   Counters counters() const override;
@@ -28,8 +29,9 @@ class KafkaSource final : public MessageSource {
 
  private:
   bool fetch(size_t max_bytes);
+  kafka::RangeReader::Status poll(size_t max_bytes);
   void drop_reader() noexcept;
-  void check_progress();
+  std::chrono::milliseconds time_left();
   [[noreturn]] void throw_stalled();
 
   TopicView& topic_;

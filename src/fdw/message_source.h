@@ -20,6 +20,9 @@ class MessageSource {
   /// From the start, with the messages that are in the set. Called before the first next() and for every rescan.
   virtual void open(const kafka::OffsetSet& wanted) = 0;
 
+  /// Whether next() would not wait. If not, an event of what it waits for tells when to look again.
+  virtual bool ready() { return true; }
+
   /// The next message, valid until the next call; null at the end. Waits, interruptibly.
   virtual const kafka::Message* next() = 0;
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "fdw/owned_reading.h"
 #include "fdw/position.h"
 #include "fdw/server.h"
-#include "fdw/topic_reading.h"
 #include "fdw/watermarks.h"
 #include "pg/arguments.h"
 #include "pg/datum.h"
@@ -129,7 +129,7 @@ class Result {
   std::vector<Kept> kept_;
 };
 
-void check_partition(TopicReading& reading, const Wanted& wanted) {
+void check_partition(OwnedReading& reading, const Wanted& wanted) {
   const std::vector<int32_t> partitions =
       fetch_partitions(reading.topic().client(), reading.topic().connection(), wanted.table.topic);
   if (std::ranges::find(partitions, *wanted.partition) == partitions.end())
@@ -139,7 +139,7 @@ void check_partition(TopicReading& reading, const Wanted& wanted) {
 
 /// Partition by partition, so that of each no more than the limit is fetched.
 void read_messages(FunctionCallInfo fcinfo, const Wanted& wanted) {
-  TopicReading reading(wanted.table);
+  OwnedReading reading(wanted.table, GetUserId());
   if (wanted.partition) check_partition(reading, wanted);
   const auto partitions = wanted.partition
                               ? kafka::OffsetSet::partitions(*wanted.partition, int64_t{*wanted.partition} + 1)

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fdw/position.h"
+#include "pg/arguments.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -196,12 +197,17 @@ bool parse_boolean(std::string_view name, const std::string& value) {
   return result;
 }
 
+/// A leaf: may raise.
+Interval* parse_interval(const std::string& value) {
+  return DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(value.c_str()),
+                                               ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
 void check_interval(std::string_view name, const std::string& value) {
   const bool negative = pg::call([&] {
-    Datum interval = DirectFunctionCall3(interval_in, CStringGetDatum(value.c_str()), ObjectIdGetDatum(InvalidOid),
-                                         Int32GetDatum(-1));
     Interval zero{};
-    return DatumGetBool(DirectFunctionCall2(interval_lt, interval, IntervalPGetDatum(&zero)));
+    return DatumGetBool(
+        DirectFunctionCall2(interval_lt, IntervalPGetDatum(parse_interval(value)), IntervalPGetDatum(&zero)));
   });
   if (negative) refuse_value(name, value, "It must not be negative.");
 }
@@ -359,6 +365,11 @@ kafka::Properties properties_of(const OptionValues& options) {
   for (const auto& [name, value] : options)
     if (find_option(name) == nullptr) properties.emplace(name, value);
   return properties;
+}
+
+std::chrono::milliseconds interval_of(const std::string& value) {
+  const Interval* interval = pg::call([&] { return parse_interval(value); });
+  return pg::milliseconds_of(interval) + std::chrono::milliseconds(interval->time % 1000 == 0 ? 0 : 1);
 }
 
 bool is_set(const OptionValues& options, std::string_view name) {

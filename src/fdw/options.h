@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
@@ -52,6 +53,9 @@ void check_options(const OptionValues& options, OptionPlace place);
 
 /// Those options that are librdkafka's.
 kafka::Properties properties_of(const OptionValues& options);
+
+/// The value of an interval option that has been checked, rounded up.
+std::chrono::milliseconds interval_of(const std::string& value);
 
 /// The value of a boolean option that has been checked; false where it is not set.
 bool is_set(const OptionValues& options, std::string_view name);

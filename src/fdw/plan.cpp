@@ -3,14 +3,17 @@
 #include <algorithm>
 
 #include "fdw/estimate.h"
+#include "fdw/message_source.h"
 #include "fdw/pushdown.h"
 #include "fdw/scan_order.h"
 #include "fdw/table.h"
+#include "fdw/topic_view.h"
+#include "pg/compat.h"
 
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "miscadmin.h"
+#include "nodes/value.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
@@ -21,18 +24,17 @@ namespace kafka_fdw::fdw {
 
 namespace {
 
-/// The relation is locked by the planner.
-Table load_planned_table(Oid relation) {
-  Relation opened = pg::call([&] { return table_open(relation, NoLock); });
-  Table table = load_table(opened);
-  pg::call([&] { table_close(opened, NoLock); });
-  return table;
-}
-
 AttrNumber column_with(pg::ColumnRole role, const Table& table) {
   const auto& columns = table.shape.columns;
   const auto found = std::ranges::find(columns, role, &pg::RowColumn::role);
   return found == columns.end() ? AttrNumber{0} : static_cast<AttrNumber>(found - columns.begin() + 1);
+}
+
+/// A consumer's batch is in the memory of this process. Rows that keep errors need subtransactions.
+bool can_be_parallel(const Table& table) {
+  const BoundBatch* batch = bound_batch();
+  if (batch != nullptr && batch->expected_rows(table) >= 0) return false;
+  return pg::can_subtransact_in_parallel_mode || !table.shape.keeps_errors();
 }
 
 /// How many messages a LIMIT asks for. 0: all of them, as somebody between it and the scan reads on.
@@ -60,17 +62,29 @@ List* needed_columns(const RelOptInfo* rel, const List* local, int column_count)
 
 }  // namespace
 
+Table load_planned_table(Oid relation) {
+  Relation opened = pg::call([&] { return table_open(relation, NoLock); });
+  Table table = load_table(opened);
+  pg::call([&] { table_close(opened, NoLock); });
+  return table;
+}
+
+List* make_path_private(const ScanOrder& order, double messages) {
+  return list_make2(order_to_list(order), makeInteger(messages <= TopicView::few ? 1 : 0));
+}
+
 void kafkaGetForeignRelSize(PlannerInfo* root, RelOptInfo* baserel, Oid foreigntableid) {
   pg::entry([&] {
     const Table table = load_planned_table(foreigntableid);
     const Pushdown pushdown = push_down(table, baserel->relid, baserel->baserestrictinfo);
-    const Oid user = OidIsValid(baserel->userid) ? baserel->userid : GetUserId();
     auto* size = pg::call([&] { return static_cast<RelationSize*>(palloc0(sizeof(RelationSize))); });
-    size->estimate = estimate_scan(root, table, pushdown, user);
+    size->estimate = estimate_scan(root, baserel, table, pushdown);
     const int column_count = static_cast<int>(table.shape.columns.size());
     size->columns = pg::call([&] { return list_length(needed_columns(baserel, pushdown.local, column_count)); });
     size->partition_column = column_with(pg::ColumnRole::partition, table);
     size->offset_column = column_with(pg::ColumnRole::offset, table);
+    size->can_be_parallel = can_be_parallel(table);
+    size->analyzed_tuples = baserel->tuples;
     baserel->tuples = size->estimate.messages;
     baserel->rows = clamp_row_est(size->estimate.rows);
     baserel->fdw_private = size;
@@ -84,14 +98,17 @@ ForeignScan* kafkaGetForeignPlan(PlannerInfo* root, RelOptInfo* baserel, Oid for
     const Pushdown pushdown = push_down(table, baserel->relid, scan_clauses);
     const int column_count = static_cast<int>(table.shape.columns.size());
     const int limit = limit_of_scan(root, best_path, pushdown);
-    const ScanOrder order = best_path->fdw_private == NIL ? ScanOrder{} : order_from_list(best_path->fdw_private);
+    auto* order = static_cast<List*>(linitial(best_path->fdw_private));
+    const bool few = limit > 0 ? limit <= TopicView::few : intVal(lsecond(best_path->fdw_private)) != 0;
+    const auto reading = few ? kafka::Reading::few : kafka::Reading::many;
     return pg::call([&] {
       List* columns = needed_columns(baserel, pushdown.local, column_count);
       // Rows that are looked at again, after a lock, are checked with what the ranges answered at first.
-      return make_foreignscan(
-          tlist, extract_actual_clauses(pushdown.local, false), baserel->relid, pushdown.expressions,
-          list_make4(condition_to_list(pushdown.condition), columns, order_to_list(order), list_make1_int(limit)), NIL,
-          extract_actual_clauses(pushdown.pushed, false), outer_plan);
+      return make_foreignscan(tlist, extract_actual_clauses(pushdown.local, false), baserel->relid,
+                              pushdown.expressions,
+                              list_make4(condition_to_list(pushdown.condition), columns, order,
+                                         list_make2_int(limit, static_cast<int>(reading))),
+                              NIL, extract_actual_clauses(pushdown.pushed, false), outer_plan);
     });
   });
 }

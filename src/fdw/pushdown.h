@@ -1,7 +1,5 @@
 #pragma once
 
-#include <vector>
-
 #include "fdw/condition.h"
 #include "fdw/table.h"
 
@@ -17,11 +15,15 @@ struct Pushdown {
   List* expressions = NIL;  ///< that the condition compares with
   List* pushed = NIL;       ///< RestrictInfos that the condition answers whole
   List* local = NIL;        ///< RestrictInfos that rows must be checked with; some may be pushed in part
+  List* timed = NIL;        ///< those of them by whose times the brokers find offsets
 };
 
 /// `clauses` are RestrictInfos on the table, which is `relid` in the query.
-/// Pushed are =, <, <=, >, >= and = ANY between a partition or offset column and an integer expression that neither
-/// looks at a column nor is volatile, and AND and OR of these.
+/// Pushed are comparisons of a partition, offset, timestamp or key column with an expression that looks at no column of
+/// the table and is not volatile, alone, with ANY, ALL or in rows, and AND, OR and NOT of these.
 Pushdown push_down(const Table& table, Index relid, List* clauses);
+
+/// Whether the clause, which may look at other relations too, restricts what a scan of the table reads.
+bool can_push(const Table& table, Index relid, const RestrictInfo* clause);
 
 }  // namespace kafka_fdw::fdw

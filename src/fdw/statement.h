@@ -15,6 +15,8 @@ struct TopicSnapshot {
   std::vector<int32_t> partitions;                  ///< of the topic, sorted
   std::map<int32_t, kafka::Watermarks> watermarks;  ///< of the partitions that a scan has wanted
   std::map<int32_t, int64_t> starts;                ///< where the table's `start` is, as far as somebody has asked
+  /// By moment, in ms since 1970, and partition: the first offset of a message of that time or a later one.
+  std::map<int64_t, std::map<int32_t, int64_t>> moments;
 };
 
 /// The snapshot of a table in the statement with that query context, or null. Lives as long as the context.

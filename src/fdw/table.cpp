@@ -134,6 +134,10 @@ Table load_table(Relation relation) {
   if (const auto topic = options.find("topic"); topic != options.end()) table.topic = topic->second;
   if (const auto start = options.find("start"); start != options.end()) table.start = start->second;
   table.properties = properties_of(options);
+  if (const auto partitioner = options.find("key_partitioner"); partitioner != options.end())
+    table.key_partitioner = partitioner->second == "murmur2" ? kafka::Partitioner::murmur2 : kafka::Partitioner::crc32;
+  if (const auto disorder = options.find("max_timestamp_disorder"); disorder != options.end())
+    table.max_timestamp_disorder = interval_of(disorder->second);
 
   const TableFormat format = parse_format(options);
   table.shape.format = format.format;

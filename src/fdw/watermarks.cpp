@@ -67,18 +67,12 @@ auto explain_errors(kafka::Client& client, const Connection& connection, const s
   try {
     return question();
   } catch (const kafka::Error& error) {
-    if (error.error_class() == ErrorClass::unknown_topic) throw_unknown(error, client, topic);
-    if (error.error_class() != ErrorClass::unreachable && error.error_class() != ErrorClass::timed_out) throw;
-    throw_unreachable(error, client, connection);
+    throw_explained(error, client, connection, topic);
   }
 }
 
 std::vector<int32_t> ask_partitions(kafka::Client& client, const std::string& topic, milliseconds timeout) {
-  std::vector<int32_t> partitions;
-  for (const kafka::TopicInfo& info : pg::await(client, client.topics(topic, timeout)))
-    for (const kafka::PartitionInfo& partition : info.partitions) partitions.push_back(partition.id);
-  std::ranges::sort(partitions);
-  return partitions;
+  return partitions_of(pg::await(client, client.topics(topic, timeout)));
 }
 
 std::vector<kafka::Watermarks> ask_watermarks(kafka::Client& client, const std::string& topic,
@@ -129,6 +123,27 @@ std::vector<kafka::Watermarks> ask_watermarks(kafka::Client& client, const std::
   return ask_watermarks(client, topic, std::move(partitions), left);
 }
 
+std::vector<int32_t> partitions_of(const std::vector<kafka::TopicInfo>& topics) {
+  std::vector<int32_t> partitions;
+  for (const kafka::TopicInfo& topic : topics)
+    for (const kafka::PartitionInfo& partition : topic.partitions) partitions.push_back(partition.id);
+  std::ranges::sort(partitions);
+  return partitions;
+}
+
+void throw_explained(const kafka::Error& error, kafka::Client& client, const Connection& connection,
+                     const std::string& topic) {
+  switch (error.error_class()) {
+    case ErrorClass::unknown_topic:
+      throw_unknown(error, client, topic);
+    case ErrorClass::unreachable:
+    case ErrorClass::timed_out:
+      throw_unreachable(error, client, connection);
+    default:
+      throw error;
+  }
+}
+
 std::vector<kafka::TopicInfo> fetch_topics(kafka::Client& client, const Connection& connection) {
   auto topics = explain_errors(client, connection, {},
                                [&] { return pg::await(client, client.topics(std::nullopt, connect_timeout())); });
@@ -141,14 +156,18 @@ std::vector<int32_t> fetch_partitions(kafka::Client& client, const Connection& c
 }
 
 std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
-                                                const std::string& topic, std::vector<int32_t> partitions) {
-  return explain_errors(client, connection, topic,
-                        [&] { return ask_watermarks(client, topic, std::move(partitions), connect_timeout()); });
-}
-
-std::vector<kafka::Watermarks> fetch_watermarks(kafka::Client& client, const Connection& connection,
                                                 const std::string& topic) {
   return explain_errors(client, connection, topic, [&] { return ask_watermarks(client, topic, connect_timeout()); });
+}
+
+std::vector<int64_t> fetch_offsets_at(kafka::Client& client, const Connection& connection, const std::string& topic,
+                                      const std::vector<int32_t>& partitions, int64_t timestamp_ms) {
+  std::vector<kafka::TimePoint> points;
+  points.reserve(partitions.size());
+  for (const int32_t partition : partitions) points.push_back({partition, timestamp_ms});
+  return explain_errors(client, connection, topic, [&] {
+    return pg::await(client, client.offsets_for_times(topic, std::move(points), connect_timeout()));
+  });
 }
 
 }  // namespace kafka_fdw::fdw

@@ -15,9 +15,6 @@ namespace kafka_fdw::ingest {
 
 namespace {
 
-/// Beyond it, to infinity, lies what nobody waits for; it can be added to a clock's nanoseconds.
-constexpr std::chrono::milliseconds longest_time = std::chrono::days(36500);
-
 /// The places of the arguments of kafka_consume_begin(stream, topic, …).
 enum Place {
   place_stream,
@@ -98,13 +95,6 @@ void check_start(const std::optional<std::string>& start) {
 }
 
 }  // namespace
-
-std::chrono::milliseconds milliseconds_of(const void* interval) {
-  const auto* span = static_cast<const Interval*>(interval);
-  const std::chrono::milliseconds days =
-      std::chrono::days(span->day) + std::chrono::days(int64_t{span->month} * DAYS_PER_MONTH);
-  return std::clamp(days + std::chrono::milliseconds(span->time / 1000), -longest_time, longest_time);
-}
 
 BeginArguments read_begin_arguments(FunctionCallInfo call) {
   BeginArguments given;

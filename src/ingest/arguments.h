@@ -10,13 +10,11 @@
 
 namespace kafka_fdw::ingest {
 
+using pg::milliseconds_of;
 using pg::optional_bigint;
 using pg::optional_int;
 using pg::optional_text;
 using pg::required_text;
-
-std::chrono::milliseconds milliseconds_of(
-    const void* interval);  ///< an Interval; a month has 30 days; 100 years at most
 
 /// What the caller of kafka_consume_begin gave; absent: NULL.
 struct BeginArguments {

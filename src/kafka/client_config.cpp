@@ -21,8 +21,9 @@ constexpr Setting default_settings[] = {
     {"enable.ssl.certificate.verification", "true"},
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
-    // The end of a partition behind a control record is told only after this time.
-    {"fetch.wait.max.ms", "10"},
+    // The end of a partition behind a control record is told only after this time, and a fetch that waits at the end of
+    // the log holds up the next reader of the same client.
+    {"fetch.wait.max.ms", "1"},
     {"fetch.error.backoff.ms", "100"},
     {"reconnect.backoff.ms", "50"},
     {"reconnect.backoff.max.ms", "1000"},

@@ -149,15 +149,17 @@ std::string canonical_value(std::string_view name, std::string_view value) {
   return result;
 }
 
-Properties fetch_properties(size_t fetch_buffer) {
+Properties fetch_properties(size_t fetch_buffer, Reading reading) {
   // One response may hold an eighth, and two brokers may be answering when the queue, a quarter, has just become full.
   size_t queue = std::clamp<size_t>(fetch_buffer / 4, size_t{1} << 20, size_t{1} << 30);
   size_t response = std::clamp<size_t>(fetch_buffer / 8, size_t{1} << 20, size_t{1} << 28);
+  const bool few = reading == Reading::few;
   return {
       {"queued.max.messages.kbytes", std::to_string(queue / 1024)},
-      {"queued.min.messages", "1000000"},
+      {"queued.min.messages", few ? "1000" : "1000000"},
       {"fetch.max.bytes", std::to_string(response)},
-      {"fetch.message.max.bytes", std::to_string(std::min<size_t>(response, size_t{4} << 20))},
+      // Of one partition. A batch of messages comes whole, however large.
+      {"fetch.message.max.bytes", std::to_string(few ? size_t{32} << 10 : std::min(response, size_t{4} << 20))},
   };
 }
 

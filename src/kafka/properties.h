@@ -48,8 +48,14 @@ void check_property(std::string_view name, std::string_view value);
 /// list. Throws as check_property does.
 std::string canonical_value(std::string_view name, std::string_view value);
 
+/// What a client is for.
+enum class Reading : uint8_t {
+  many,  ///< it fetches much at a time, and ahead
+  few    ///< up to about a thousand messages: a fetch brings little that nobody asked for
+};
+
 /// Properties that keep a reader within `fetch_buffer` bytes: the queue and what is on its way from up to two brokers
 /// take half of it, the rest is for the batch that the caller holds.
-Properties fetch_properties(size_t fetch_buffer);
+Properties fetch_properties(size_t fetch_buffer, Reading reading);
 
 }  // namespace kafka_fdw::kafka

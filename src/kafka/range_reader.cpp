@@ -102,12 +102,14 @@ RangeReader::Status RangeReader::Impl::poll(MessageBatch& batch, size_t max_mess
       continue;
     }
     PartitionReader* reader = find(*message);
+    // It may end one range by lying behind it, and belong to the next.
+    if (reader != nullptr && !reader->finished() && !reader->wants(message->offset))
+      follow(*reader, reader->skip(message->offset));
     if (reader == nullptr || !reader->wants(message->offset)) {
       ++head_;
       ++progress_;
       ++passed_over_;
       MessageHandle owner(message);
-      if (reader != nullptr && !reader->finished()) follow(*reader, reader->skip(message->offset));
       continue;
     }
     if (added() >= max_messages) break;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,5 +21,8 @@ std::string required_text(FunctionCallInfo function, int place, const char* name
 std::optional<std::string> optional_text(FunctionCallInfo function, int place);
 std::optional<int32_t> optional_int(FunctionCallInfo function, int place);
 std::optional<int64_t> optional_bigint(FunctionCallInfo function, int place);
+
+/// Of an Interval: a month has 30 days, and 100 years are the most either way.
+std::chrono::milliseconds milliseconds_of(const void* interval);
 
 }  // namespace kafka_fdw::pg

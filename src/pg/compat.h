@@ -121,6 +121,15 @@ inline bool is_descending(const PathKey* key) {
 #endif
 }
 
+/// The number of a btree strategy. 18 renamed the member, and its values are the same.
+inline int row_compare_strategy(const RowCompareExpr* comparison) {
+#if PG_VERSION_NUM >= 180000
+  return comparison->cmptype;
+#else
+  return comparison->rctype;
+#endif
+}
+
 /// Looks at the members of an equivalence class that may be of the relation. 18 keeps those of child relations apart.
 template <class Visit>
 void for_each_member(EquivalenceClass* equivalence, const RelOptInfo* rel, Visit visit) {
@@ -146,14 +155,7 @@ inline Oid scan_user(ForeignScanState* node) {
   return OidIsValid(user) ? user : GetUserId();
 }
 
-/// Before 17 a subtransaction is refused while the leader is in parallel mode. Gather nodes then run in the leader
-/// alone.
-inline void stay_out_of_parallel_mode(EState* estate) {
-#if PG_VERSION_NUM < 170000
-  if (estate->es_plannedstmt != nullptr) estate->es_plannedstmt->parallelModeNeeded = false;
-#else
-  (void)estate;
-#endif
-}
+/// Before 17 a subtransaction is refused in parallel mode.
+constexpr bool can_subtransact_in_parallel_mode = PG_VERSION_NUM >= 170000;
 
 }  // namespace kafka_fdw::pg

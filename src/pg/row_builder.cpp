@@ -62,7 +62,13 @@ bool is_bad_value(int sqlstate) {
          category == MAKE_SQLSTATE('5', '4', '0', '0', '0');
 }
 
+bool shows_junk(const RowColumn& column) {
+  return column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
+}
+
 }  // namespace
+
+bool RowShape::keeps_errors() const noexcept { return ignore_junk || std::ranges::any_of(columns, shows_junk); }
 
 const char* wrong_type_for_role(ColumnRole role, Oid type) {
   auto one_of = [type](std::initializer_list<Oid> types) { return std::ranges::find(types, type) != types.end(); };
@@ -94,14 +100,10 @@ const char* wrong_type_for_role(ColumnRole role, Oid type) {
 }
 
 RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext context)
-    : shape_(std::move(shape)), descriptor_(descriptor) {
+    : shape_(std::move(shape)), descriptor_(descriptor), soft_(shape_.keeps_errors()) {
   shape_.format.verify_utf8 = GetDatabaseEncoding() == PG_UTF8;
   bool junk_needed = false;
-  for (const RowColumn& column : shape_.columns) {
-    const bool junk = column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
-    has_junk_columns_ |= junk;
-    junk_needed |= junk && column.needed;
-  }
+  for (const RowColumn& column : shape_.columns) junk_needed |= column.needed && shows_junk(column);
   std::vector<decode::Column> decoded;
   for (size_t i = 0; i < shape_.columns.size(); ++i) {
     RowColumn& column = shape_.columns[i];

@@ -45,6 +45,9 @@ struct RowShape {
   decode::Format format;
   int encoding = 0;          ///< of text, csv and of keys and payloads as text: a pg_enc
   bool ignore_junk = false;  ///< what does not decode is NULL
+
+  /// Whether what does not decode is kept rather than raised. That may take subtransactions.
+  bool keeps_errors() const noexcept;
 };
 
 /// Says which types a column of that role may have, or null where the type is one of them.
@@ -64,9 +67,6 @@ class RowBuilder {
     int64_t decoded = 0;   ///< messages whose value was decoded
     int64_t in_error = 0;  ///< messages that did not decode and gave NULLs instead
   };
-  /// Whether build may use subtransactions: what does not decode is kept rather than raised.
-  bool keeps_errors() const noexcept { return soft(); }
-
   const Counters& counters() const noexcept { return counters_; }
 
  private:
@@ -80,7 +80,7 @@ class RowBuilder {
 
   void add_column(const RowColumn& column, Form_pg_attribute attribute, std::vector<decode::Column>& decoded,
                   MemoryContext context);
-  bool soft() const noexcept { return shape_.ignore_junk || has_junk_columns_; }
+  bool soft() const noexcept { return soft_; }
   bool absent(const Cell& cell, const kafka::Message& message) const noexcept;
   bool certain(const Cell& cell) const noexcept;
   bool checks_fields() const noexcept;
@@ -102,12 +102,12 @@ class RowBuilder {
   std::vector<int> field_attributes_;                  ///< per decoded column, needed or not
   std::unique_ptr<decode::Decoder> decoder_;           ///< null: no needed column is decoded
   std::optional<std::vector<kafka::Header>> headers_;  ///< of the message, sorted by name
-  bool has_junk_columns_ = false;
-  int headers_attribute_ = -1;     ///< -1: not needed
-  int junk_attribute_ = -1;        ///< -1: not needed
-  int junk_error_attribute_ = -1;  ///< -1: not needed
-  int current_attribute_ = -1;     ///< being converted, for the error's context; -1: the message as a whole
-  char* first_error_ = nullptr;    ///< of the row being built, where errors are kept
+  bool soft_;                                          ///< what does not decode is kept rather than raised
+  int headers_attribute_ = -1;                         ///< -1: not needed
+  int junk_attribute_ = -1;                            ///< -1: not needed
+  int junk_error_attribute_ = -1;                      ///< -1: not needed
+  int current_attribute_ = -1;   ///< being converted, for the error's context; -1: the message as a whole
+  char* first_error_ = nullptr;  ///< of the row being built, where errors are kept
   Counters counters_;
 };
 

@@ -45,7 +45,16 @@ def assert_scans_agree(database, broker, topic):
                                      [partition, first, last])
             assert sorted(found, key=lambda row: row[:2]) == [
                 row for row in expected if row[0] == partition and first <= row[1] < last], (partition, first, last)
+        assert_ranges_between_gaps_agree(database, partition, [row for row in expected if row[0] == partition], end)
     assert_orders_agree(database, expected)
+
+
+def assert_ranges_between_gaps_agree(database, partition, expected, end):
+    """Two ranges, the first of which ends where no message is: the one behind it belongs to the second."""
+    offsets = {row[1] for row in expected}
+    for gap in [offset for offset in range(end) if offset not in offsets][:20]:
+        found = database.execute("SELECT * FROM log WHERE part = %s AND (offs < %s OR offs > %s)", [partition, gap, gap])
+        assert sorted(found, key=lambda row: row[:2]) == expected, (partition, gap)
 
 
 def assert_orders_agree(database, expected):

@@ -45,11 +45,16 @@ def test_blocks_that_are_larger_than_the_buffer_are_read_in_parts(db, broker, to
             assert all(rows[row[:2]] == row[2] for row in found), order
 
 
-def test_a_tail_fetches_a_small_multiple_of_it(db, broker, topic):
+def test_a_few_messages_fetch_a_small_multiple_of_them(db, broker, topic):
     name = topic()
     create_table(db, name)
-    broker.produce(name, *(json.dumps({"number": number}) for number in range(50_000)))
+    broker.produce(name, *(json.dumps({"number": number}) for number in range(50_000)), settings={"batch.num.messages": 100})
     for query, rows in [("SELECT * FROM log ORDER BY offs DESC LIMIT 10", 10), ("SELECT max(offs) FROM log", 1)]:
         scan = scan_of(db, query)
         assert scan["Messages"] == rows
         assert scan["Messages"] + scan["Skipped"] < 3 * rows + 10, scan
+    # What lies behind a few messages comes along: what fits a small fetch or two.
+    for query in ["SELECT * FROM log LIMIT 10", "SELECT * FROM log ORDER BY offs LIMIT 10",
+                  "SELECT * FROM log WHERE part = 0 AND offs = 25000", "SELECT * FROM log WHERE offs BETWEEN 100 AND 120"]:
+        scan = scan_of(db, query)
+        assert scan["Messages"] + scan["Skipped"] <= 4000, (query, scan)

@@ -1,5 +1,6 @@
 import contextlib
 import pathlib
+import subprocess
 import uuid
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -61,6 +62,15 @@ class ExistingBroker:
         """
         producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5, **QUIET, **(settings or {})})
         return _send(producer, topic, messages, partition)
+
+    def produce_by_java(self, topic, pairs):
+        """Sends (key, value) pairs, of texts without tabs, by Kafka's own console producer, which is a Java client."""
+        folder = command.output("broker/kafka-broker", "fetch")
+        lines = "".join(f"{key}\t{value}\n" for key, value in pairs)
+        subprocess.run(["java", "-XX:-UsePerfData", "-Dfile.encoding=UTF-8", "-cp", f"{folder}/*",
+                        "org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", self.bootstrap, "--topic", topic,
+                        "--reader-property", "parse.key=true", "--sync"],
+                       input=lines, text=True, encoding="utf-8", check=True, stdout=subprocess.DEVNULL)
 
     @contextlib.contextmanager
     def transaction(self, abort=False):

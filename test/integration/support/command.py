@@ -8,11 +8,16 @@ TEST_FOLDER = pathlib.Path(__file__).resolve().parents[2]
 
 def run(command, *arguments):
     """Runs a command of the test folder and returns the name=value lines that it prints."""
+    return dict(line.split("=", 1) for line in output(command, *arguments).splitlines())
+
+
+def output(command, *arguments):
+    """Runs a command of the test folder and returns what it prints."""
     result = subprocess.run([TEST_FOLDER / command, *map(str, arguments)], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if result.returncode != 0:
         raise RuntimeError(f"{command} {arguments[0]} failed:\n{result.stderr}")
-    return dict(line.split("=", 1) for line in result.stdout.splitlines())
+    return result.stdout.strip()
 
 
 def set_arguments(settings):

@@ -126,7 +126,7 @@ TEST(Properties, TheClosestNameMustBeClose) {
 
 TEST(Properties, FetchPropertiesStayWithinTheBuffer) {
   for (size_t megabytes : {8, 64, 512}) {
-    Properties properties = fetch_properties(megabytes << 20);
+    Properties properties = fetch_properties(megabytes << 20, Reading::many);
     size_t queue = std::stoul(properties.at("queued.max.messages.kbytes")) << 10;
     size_t response = std::stoul(properties.at("fetch.max.bytes"));
     EXPECT_LE(queue + 2 * response, megabytes << 19);

@@ -36,11 +36,11 @@ constexpr int64_t offsets_to_look_at = 100;
 
 constexpr const char* no_answer_yet = "no answer in time";  ///< of an address
 
-constexpr const char* connect_step = "connect";
-constexpr const char* login_step = "log in";
-constexpr const char* metadata_step = "metadata";
-constexpr const char* topic_step = "topic";
-constexpr const char* read_step = "read";
+constexpr std::string_view connect_step = "connect";
+constexpr std::string_view login_step = "log in";
+constexpr std::string_view metadata_step = "metadata";
+constexpr std::string_view topic_step = "topic";
+constexpr std::string_view read_step = "read";
 
 std::string text_of(const kafka::Error& error) {
   return error.detail().empty() ? error.what() : std::string(error.what()) + ": " + error.detail();
@@ -76,13 +76,16 @@ class Check {
   std::string no_answer() const { return "no answer within " + std::to_string(connect_timeout().count()) + " ms"; }
   kafka::Client& client() const noexcept { return lease_->client(); }
 
-  bool passed(const std::string& name, const std::string& detail) {
-    steps_.push_back({name, true, detail, ""});
+  bool passed(std::string_view name, const std::string& detail) {
+    steps_.push_back({std::string(name), true, detail, ""});
     return true;
   }
-  bool failed(const std::string& name, const std::string& detail, const std::string& hint) {
-    steps_.push_back({name, false, detail, hint});
+  bool failed(std::string_view name, const std::string& detail, const std::string& hint) {
+    steps_.push_back({std::string(name), false, detail, hint});
     return false;
+  }
+  void not_tried(std::string_view name, const std::string& detail, const std::string& hint) {
+    steps_.push_back({std::string(name), std::nullopt, detail, hint});
   }
 
   Oid server_;
@@ -110,12 +113,11 @@ std::vector<CheckedStep> Check::run() {
 }
 
 void Check::add_untried() {
-  for (const char* name : {connect_step, login_step, metadata_step, topic_step, read_step}) {
+  for (const std::string_view name : {connect_step, login_step, metadata_step, topic_step, read_step}) {
     const auto is_of_step = [&](const CheckedStep& step) { return step.name.starts_with(name); };
     if (std::ranges::any_of(steps_, is_of_step)) continue;
     const bool unnamed = !topic_ && (name == topic_step || name == read_step);
-    steps_.push_back({name, std::nullopt, "not tried",
-                      unnamed ? "Name a topic to have it checked, too: kafka_check('topic')." : ""});
+    not_tried(name, "not tried", unnamed ? "Name a topic to have it checked, too: kafka_check('topic')." : "");
   }
 }
 
@@ -154,16 +156,17 @@ std::vector<kafka::EndpointReport> Check::probe(const std::vector<kafka::Endpoin
 }
 
 void Check::check_endpoint(const kafka::Endpoint& endpoint, const kafka::EndpointReport& report) {
-  const std::string resolve = "resolve " + endpoint.host, connect = connect_step + (' ' + endpoint.name());
+  const std::string resolve = "resolve " + endpoint.host, connect = "connect " + endpoint.name();
+  const bool first = std::ranges::find(steps_, resolve, &CheckedStep::name) == steps_.end();
   if (report.state == State::resolving || report.state == State::unresolved) {
-    failed(resolve, report.state == State::resolving ? no_answer_yet : report.reason,
-           "Check the name of the host in the server's \"brokers\", and that this machine can look it up.");
-    steps_.push_back({connect, std::nullopt, "not tried", ""});
-    return;
+    if (first)
+      failed(resolve, report.state == State::resolving ? no_answer_yet : report.reason,
+             "Check the name of the host in the server's \"brokers\", and that this machine can look it up.");
+    return not_tried(connect, "not tried", "");
   }
   std::string addresses;
   for (const std::string& address : report.addresses) addresses += (addresses.empty() ? "" : ", ") + address;
-  if (std::ranges::find(steps_, resolve, &CheckedStep::name) == steps_.end()) passed(resolve, addresses);
+  if (first) passed(resolve, addresses);
   if (report.state == State::connected) {
     passed(connect, report.addresses.back() + " takes connections");
     reached_.push_back(endpoint);
@@ -268,6 +271,8 @@ bool Check::find_topic() {
   } catch (const kafka::Error& error) {
     if (error.error_class() == kafka::ErrorClass::not_authorized)
       return failed(topic_step, text_of(error), "Ask for the permissions to describe and to read the topic.");
+    if (error.error_class() != kafka::ErrorClass::unknown_topic)
+      return failed(topic_step, text_of(error), "Check that the brokers of the cluster run and can be reached.");
     std::vector<std::string_view> names;
     for (const kafka::TopicInfo& topic : cluster_.topics) names.push_back(topic.name);
     const std::string_view closest = kafka::closest_name(*topic_, names);
@@ -326,9 +331,8 @@ void Check::read_message() {
     if (!message.empty())
       passed(read_step, message);
     else
-      steps_.push_back({read_step, std::nullopt,
-                        ranges.empty() ? "the topic is empty" : "the newest offsets of the topic hold no message",
-                        "Send a message to the topic, and check again."});
+      not_tried(read_step, ranges.empty() ? "the topic is empty" : "the newest offsets of the topic hold no message",
+                "Send a message to the topic, and check again.");
   } catch (const kafka::Error& error) {
     const bool permission = error.error_class() == kafka::ErrorClass::not_authorized;
     failed(read_step, text_of(error),

@@ -153,6 +153,13 @@ ColumnDefinition payload_column(UniqueNames& names, const char* type) {
   return {.name = names.take("payload"), .type = type, .options = {{"payload", "true"}}};
 }
 
+/// What gets no column is in the last one.
+void tell_of_left_out(const std::string& count, const std::string& topic,
+                      const std::vector<ColumnDefinition>& columns) {
+  pg::tell(NOTICE, "fields" + in_topic(topic) + " without a column of their own: " + count,
+           "Its table has the whole message in the column \"" + columns.back().name + "\".");
+}
+
 void tell_of_others(const JsonInference& inference, const std::string& topic) {
   if (inference.others() == 0) return;
   const int64_t all = inference.objects() + inference.others();
@@ -192,10 +199,7 @@ std::vector<ColumnDefinition> json_columns(const TopicSample& sample, const std:
   if (left_out > 0 || result.uncounted) {
     // These take what jsonb does not: a key with U+0000, and one that the server's encoding cannot show.
     columns.push_back(payload_column(names, untranslatable > 0 ? "bytea" : "json"));
-    pg::tell(NOTICE,
-             "fields" + in_topic(topic) + " without a column of their own: " + (result.uncounted ? "more than " : "") +
-                 std::to_string(left_out),
-             "Its table has the whole message in the column \"" + columns.back().name + "\".");
+    tell_of_left_out((result.uncounted ? "more than " : "") + std::to_string(left_out), topic, columns);
   } else if (columns.empty()) {
     columns.push_back(payload_column(names, "jsonb"));
   }
@@ -204,13 +208,13 @@ std::vector<ColumnDefinition> json_columns(const TopicSample& sample, const std:
 
 // --- text, csv and raw ---
 
-/// The most fields that a message of the sample has.
+/// The most fields that a message of the sample has, up to one more than get a column.
 size_t count_fields(const TopicSample& sample, decode::Format format) {
   format.strict = format.verify_utf8 = false;
   decode::Column column;
   column.type = decode::Type::text;
-  std::vector<decode::Value> row(max_fields);
-  const auto decoder = decode::make_decoder(format, std::vector(max_fields, column));
+  std::vector<decode::Value> row(max_fields + 1);
+  const auto decoder = decode::make_decoder(format, std::vector(row.size(), column));
   size_t most = 0;
   for (const kafka::Message* message : sample.messages()) {
     if (!message->value) continue;
@@ -229,9 +233,14 @@ std::vector<ColumnDefinition> delimited_columns(const TopicSample& sample, const
                                                 const TableFormat& format) {
   std::vector<ColumnDefinition> columns;
   const size_t fields = count_fields(sample, format.format);
-  for (size_t i = 1; i <= fields; ++i) columns.push_back({.name = "column" + std::to_string(i), .type = "text"});
-  if (!columns.empty()) return columns;
+  for (size_t i = 1; i <= std::min(fields, max_fields); ++i)
+    columns.push_back({.name = "column" + std::to_string(i), .type = "text"});
   UniqueNames names = make_names();
+  if (fields > max_fields) {
+    columns.push_back(payload_column(names, "bytea"));
+    tell_of_left_out("at least one", topic, columns);
+  }
+  if (!columns.empty()) return columns;
   return columns_of_unknown(look_at(sample, &kafka::Message::value), topic, "text", names);
 }
 

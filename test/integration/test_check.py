@@ -32,7 +32,12 @@ class Checked:
         self._steps = {step: row for step, *row in rows}
         assert len(self._steps) == len(rows)
 
+    def step(self, name):
+        """(ok, detail, hint)"""
+        return self._steps[name]
+
     def outcome(self, step):
+        """(ok, detail)"""
         return tuple(self._steps[step][:2])
 
     def failure(self, step):
@@ -99,7 +104,7 @@ def test_each_way_to_log_in_is_tried(check, secured, listener, options):
 
 def test_a_wrong_host_name(check):
     checked = check("no-such-host.invalid:9092")
-    detail, hint = checked._steps["resolve no-such-host.invalid"][1:]
+    detail, hint = checked.step("resolve no-such-host.invalid")[1:]
     assert checked.outcome("resolve no-such-host.invalid")[0] is False and detail
     assert "name of the host" in hint
     for step in ("connect no-such-host.invalid:9092", "log in", "metadata", "topic", "read"):
@@ -154,7 +159,7 @@ def test_a_broker_that_does_not_answer_leaves_time_for_the_others(check, secured
 
 def test_an_advertised_address_that_cannot_be_reached(check, secured):
     checked = check(secured.address("LOST"))
-    ok, detail, hint = checked._steps["reach broker 1"]
+    ok, detail, hint = checked.step("reach broker 1")
     assert ok is False and f"127.0.0.1:{secured.nowhere}" in detail
     assert "advertised.listeners" in hint
     assert checked.outcome("topic")[0] is True

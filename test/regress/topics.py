@@ -114,6 +114,8 @@ def shop(broker):
                    f' "{"long-" * 20}a": 18, "{"long-" * 20}b": 19, "{"k" * 2000}": 20}}', "not json")
     broker.create_topic("wide")
     broker.produce("wide", "{" + ", ".join(f'"k{number}": {number}' for number in range(1200)) + "}", '{"k1199": 0}')
+    broker.create_topic("wide_csv")
+    broker.produce("wide_csv", ",".join(str(number) for number in range(1001)))
 
 
 def main():

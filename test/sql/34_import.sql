@@ -21,6 +21,14 @@ SELECT * FROM columns;
 SELECT ftrelid::regclass, ftoptions FROM pg_foreign_table WHERE ftrelid = '"shop.orders"'::regclass;
 SELECT kafka_partition, kafka_offset, kafka_key, id, total, at AT TIME ZONE 'UTC' AS at, due, paid, ref, code, big
   FROM "shop.orders" ORDER BY 1, 2;
+
+-- A consumer that reads such a table fills the columns of its stream that have the same names.
+CREATE TABLE kept (kafka_partition int, kafka_offset bigint, id bigint);
+SELECT kafka_consume_begin('kept', 'shop.orders', 0, source => '"shop.orders"') IS NOT NULL AS begun;
+SELECT kafka_consume_once('kept', 'shop.orders');
+SELECT * FROM kept ORDER BY 1, 2;
+SELECT kafka_consume_drop('kept', 'shop.orders');
+DROP TABLE kept;
 DROP FOREIGN TABLE "shop.orders";
 
 -- flatten gives the fields of nested objects columns of their own, by a JSON pointer. No name is taken from a field at
@@ -96,10 +104,13 @@ SELECT attname, type, options FROM columns WHERE relname = 'odd';
 SELECT unnamed, "/slash", "til~de/", "Quote""d", "quote'd", "back\slash", id, "ID", ctid_1, kafka_offset_1, "select",
        twice, payload, left(payload_1::text, 40) AS payload_1
   FROM odd ORDER BY kafka_offset;
-IMPORT FOREIGN SCHEMA wide FROM SERVER kafka INTO shop;
+IMPORT FOREIGN SCHEMA wide LIMIT TO (wide) FROM SERVER kafka INTO shop;
 SELECT count(*) FILTER (WHERE attname LIKE 'k%' AND attname NOT LIKE 'kafka%') AS fields, max(attname) FROM columns
  WHERE relname = 'wide';
 SELECT k0, k998, k1199, payload ->> 'k1000' AS k1000 FROM wide;
+
+IMPORT FOREIGN SCHEMA wide_csv FROM SERVER kafka INTO shop OPTIONS (format 'csv');
+SELECT column1, column1000, right(convert_from(payload, 'UTF8'), 9) AS payload FROM wide_csv;
 
 -- kafka_suggest_table gives the statement that IMPORT would run.
 SELECT kafka_suggest_table('shop.orders', server => 'kafka');

@@ -11,6 +11,7 @@ from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScram
 from .broker import Broker
 
 USER, PASSWORD = "app", "correct horse"
+PORT_ATTEMPTS = 5
 JAAS = "org.apache.kafka.common.security"
 
 
@@ -60,26 +61,41 @@ class SecuredBroker(Broker):
         pathlib.Path(self._files.name).chmod(0o755)
         certificates = Certificates(self._files.name)
         self.authority = certificates.authority
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            settings = self._choose_ports() | self._security(certificates)
+            try:
+                super().__init__(settings, port=self.port["PLAINTEXT"])
+                break
+            except RuntimeError as error:
+                if "is in use" not in str(error) or attempt == PORT_ATTEMPTS:
+                    raise
+        scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        self.admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, scram, PASSWORD.encode())])[USER].result()
+
+    def _choose_ports(self):
         controller, self.nowhere, *ports = free_ports(2 + len(self.LISTENERS))
         self.port = dict(zip(self.LISTENERS, ports))
         listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self.port.items())
-        plain = f'{JAAS}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
-        settings = {
+        return {
             "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": listeners.replace(str(self.port["LOST"]), str(self.nowhere)),
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,"
                                               "LOST:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        }
+
+    @staticmethod
+    def _security(certificates):
+        settings = {
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": certificates.keystore,
             "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
         }
         for name in ("sasl_ssl", "sasl_plaintext"):
-            settings[f"listener.name.{name}.plain.sasl.jaas.config"] = plain
+            settings[f"listener.name.{name}.plain.sasl.jaas.config"] = (
+                f'{JAAS}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";')
             settings[f"listener.name.{name}.scram-sha-512.sasl.jaas.config"] = f"{JAAS}.scram.ScramLoginModule required;"
-        super().__init__(settings, port=self.port["PLAINTEXT"])
-        scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        self.admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, scram, PASSWORD.encode())])[USER].result()
+        return settings
 
     def close(self):
         super().close()

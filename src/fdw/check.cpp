@@ -64,7 +64,7 @@ class Check {
 
   void check_endpoint(const kafka::Endpoint& endpoint, const kafka::EndpointReport& report);
   void check_advertised(const kafka::BrokerInfo& broker, const kafka::EndpointReport& report);
-  std::vector<kafka::EndpointReport> probe(const std::vector<kafka::Endpoint>& endpoints);
+  std::vector<kafka::EndpointReport> probe(const std::vector<kafka::Endpoint>& endpoints, kafka::Greet greet);
   std::string first_message(const std::vector<kafka::Range>& ranges);
   template <class T>
   T await(kafka::Pending<T> pending);
@@ -93,7 +93,12 @@ class Check {
   pg::Clock::time_point end_;
   std::vector<CheckedStep> steps_;
   Connection connection_;
-  std::vector<kafka::Endpoint> reached_;  ///< the brokers of the server that take connections
+  /// A broker of the server that takes connections.
+  struct Reached {
+    kafka::Endpoint endpoint;
+    kafka::Greeting greeting;
+  };
+  std::vector<Reached> reached_;
   std::optional<ScopedLease> lease_;
   std::optional<pg::Clock::time_point> trouble_since_;
   kafka::ClusterInfo cluster_;
@@ -133,21 +138,25 @@ bool Check::load() {
 }
 
 /// What plain sockets find; where somebody answers, the others have only half of the time that is left.
-std::vector<kafka::EndpointReport> Check::probe(const std::vector<kafka::Endpoint>& endpoints) {
+std::vector<kafka::EndpointReport> Check::probe(const std::vector<kafka::Endpoint>& endpoints, kafka::Greet greet) {
   const auto option = connection_.properties.find("broker.address.family");
   const std::string name = option == connection_.properties.end() ? "any" : option->second;
   const auto family = name == "v4"   ? kafka::AddressFamily::v4
                       : name == "v6" ? kafka::AddressFamily::v6
                                      : kafka::AddressFamily::any;
-  kafka::EndpointProbe probe(endpoints, family, left());
+  kafka::EndpointProbe probe(endpoints, family, greet, left());
   const auto half_time = pg::Clock::now() + left() / 2;
   for (;;) {
     probe.drain_events();
     auto reports = probe.reports();
-    const auto waits = [](const auto& report) {
-      return report.state == State::resolving || report.state == State::connecting;
+    const auto answers = [&](const kafka::EndpointReport& report) {
+      return report.state == State::connected &&
+             (greet == kafka::Greet::nothing || report.greeting != kafka::Greeting::none);
     };
-    const bool connected = std::ranges::find(reports, State::connected, &kafka::EndpointReport::state) != reports.end();
+    const auto waits = [&](const kafka::EndpointReport& report) {
+      return report.state != State::unresolved && report.state != State::refused && !answers(report);
+    };
+    const bool connected = std::ranges::any_of(reports, answers);
     const auto until = connected ? half_time : end_;
     const auto wait = std::chrono::ceil<milliseconds>(until - pg::Clock::now());
     if (std::ranges::none_of(reports, waits) || wait.count() <= 0) return reports;
@@ -169,7 +178,7 @@ void Check::check_endpoint(const kafka::Endpoint& endpoint, const kafka::Endpoin
   if (first) passed(resolve, addresses);
   if (report.state == State::connected) {
     passed(connect, report.addresses.back() + " takes connections");
-    reached_.push_back(endpoint);
+    reached_.push_back({endpoint, report.greeting});
     return;
   }
   const bool refused = report.state == State::refused;
@@ -181,7 +190,7 @@ void Check::check_endpoint(const kafka::Endpoint& endpoint, const kafka::Endpoin
 bool Check::reach_brokers() {
   std::vector<kafka::Endpoint> endpoints = kafka::parse_endpoints(connection_.brokers);
   if (endpoints.size() > max_brokers) endpoints.resize(max_brokers);
-  const auto reports = probe(endpoints);
+  const auto reports = probe(endpoints, greeting_of(connection_.properties));
   for (size_t i = 0; i < reports.size(); ++i) check_endpoint(endpoints[i], reports[i]);
   return !reached_.empty();
 }
@@ -213,7 +222,13 @@ void Check::wait_for_client() {
 bool Check::log_in() {
   Connection connection = connection_;
   std::string brokers;
-  for (const kafka::Endpoint& endpoint : reached_) brokers += (brokers.empty() ? "" : ",") + endpoint.name();
+  for (const auto& [endpoint, greeting] : reached_)
+    if (!is_refusal(greeting)) brokers += (brokers.empty() ? "" : ",") + endpoint.name();
+  if (brokers.empty()) {
+    const auto& [endpoint, greeting] = reached_[0];
+    return failed(login_step, endpoint.name() + ' ' + describe_refusal(greeting),
+                  hint_for_greeting(connection_.properties, greeting));
+  }
   connection.properties.insert_or_assign("bootstrap.servers", brokers);
   connection.pool_key += " kafka_check";
   try {
@@ -259,7 +274,7 @@ bool Check::reach_advertised() {
   endpoints.reserve(cluster_.brokers.size());
   for (const kafka::BrokerInfo& broker : cluster_.brokers)
     endpoints.push_back({broker.host, std::to_string(broker.port)});
-  const auto reports = probe(endpoints);
+  const auto reports = probe(endpoints, kafka::Greet::nothing);
   for (size_t i = 0; i < reports.size(); ++i) check_advertised(cluster_.brokers[i], reports[i]);
   return std::ranges::find(reports, State::connected, &kafka::EndpointReport::state) != reports.end();
 }

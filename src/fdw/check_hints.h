@@ -3,13 +3,25 @@
 #include <string>
 #include <string_view>
 
+#include "kafka/endpoint.h"
 #include "kafka/error.h"
 #include "kafka/properties.h"
 
-/// What to change, by what librdkafka tells of a failure.
+/// What to change, by what listeners and librdkafka tell.
 namespace kafka_fdw::fdw {
 
-/// Why no broker lets us in, though each takes connections. `trouble` is empty where it just does not answer.
+/// How to greet listeners as a client with these properties: not at all where it speaks TLS.
+kafka::Greet greeting_of(const kafka::Properties& properties);
+
+/// Whether the listener does not speak as the client that greeted it.
+bool is_refusal(kafka::Greeting greeting) noexcept;
+
+/// For refusals: what the listener did, and what to change.
+std::string describe_refusal(kafka::Greeting greeting);
+std::string hint_for_greeting(const kafka::Properties& properties, kafka::Greeting greeting);
+
+/// Why no broker lets us in, though each takes connections, by what librdkafka tells. `trouble` is empty where it just
+/// does not answer.
 std::string hint_for_login(const kafka::Properties& properties, std::string_view trouble);
 
 /// Why a broker did not accept who we are.

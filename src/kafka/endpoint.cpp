@@ -87,10 +87,10 @@ std::vector<Endpoint> parse_endpoints(std::string_view brokers) {
 struct EndpointProbe::Shared {
   explicit Shared(std::chrono::milliseconds timeout) : deadline(timeout) {}
 
-  void run(size_t place, const Endpoint& endpoint, AddressFamily family) noexcept;
-  void try_addresses(size_t place, const Endpoint& endpoint, AddressFamily family);
+  void run(size_t place, const Endpoint& endpoint, AddressFamily family, Greet greeting) noexcept;
+  void try_addresses(size_t place, const Endpoint& endpoint, AddressFamily family, Greet greeting);
   Addresses resolve(size_t place, const Endpoint& endpoint, AddressFamily family);
-  int connect_to(const addrinfo& address) const;
+  int connect_to(const Socket& made, const addrinfo& address) const;
 
   template <class Change>
   void change(size_t place, Change change) {
@@ -108,15 +108,16 @@ struct EndpointProbe::Shared {
   std::vector<EndpointReport> reports;  ///< guarded by mutex
 };
 
-void EndpointProbe::Shared::run(size_t place, const Endpoint& endpoint, AddressFamily family) noexcept {
+void EndpointProbe::Shared::run(size_t place, const Endpoint& endpoint, AddressFamily family, Greet greeting) noexcept {
   try {
-    try_addresses(place, endpoint, family);
+    try_addresses(place, endpoint, family, greeting);
   } catch (...) {
     // Without memory it stays at what was known: nobody has answered.
   }
 }
 
-void EndpointProbe::Shared::try_addresses(size_t place, const Endpoint& endpoint, AddressFamily family) {
+void EndpointProbe::Shared::try_addresses(size_t place, const Endpoint& endpoint, AddressFamily family,
+                                          Greet greeting) {
   const Addresses addresses = resolve(place, endpoint, family);
   if (addresses == nullptr) return;
   int error = 0;
@@ -125,8 +126,13 @@ void EndpointProbe::Shared::try_addresses(size_t place, const Endpoint& endpoint
       report.state = State::connecting;
       report.addresses.push_back(numeric(*address));
     });
-    error = connect_to(*address);
-    if (error == 0) return change(place, [](EndpointReport& report) { report.state = State::connected; });
+    const Socket made(*address);
+    error = connect_to(made, *address);
+    if (error != 0) continue;
+    change(place, [](EndpointReport& report) { report.state = State::connected; });
+    if (greeting == Greet::nothing) return;
+    const Greeting answer = greet(made.descriptor(), greeting == Greet::as_client_with_sasl, deadline, abandoned);
+    return change(place, [&](EndpointReport& report) { report.greeting = answer; });
   }
   if (error == ETIMEDOUT && deadline.over()) return;  // nobody has answered yet
   change(place, [&](EndpointReport& report) {
@@ -152,9 +158,8 @@ Addresses EndpointProbe::Shared::resolve(size_t place, const Endpoint& endpoint,
 }
 
 /// The error's number, or 0.
-int EndpointProbe::Shared::connect_to(const addrinfo& address) const {
+int EndpointProbe::Shared::connect_to(const Socket& made, const addrinfo& address) const {
   constexpr int slice_ms = 100;  // so that a thread whose probe has gone ends soon
-  const Socket made(address);
   if (made.descriptor() < 0) return errno;
   if (connect(made.descriptor(), address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
@@ -167,14 +172,15 @@ int EndpointProbe::Shared::connect_to(const addrinfo& address) const {
   return error;
 }
 
-EndpointProbe::EndpointProbe(std::vector<Endpoint> endpoints, AddressFamily family, std::chrono::milliseconds timeout)
+EndpointProbe::EndpointProbe(std::vector<Endpoint> endpoints, AddressFamily family, Greet greeting,
+                             std::chrono::milliseconds timeout)
     : shared_(std::make_shared<Shared>(timeout)) {
   shared_->reports.resize(endpoints.size());
-  for (size_t place = 0; place < endpoints.size(); ++place)
-    start_quiet_thread([shared = shared_, place, endpoint = std::move(endpoints[place]),
-                        family](const std::stop_token&) {
-      shared->run(place, endpoint, family);
-    }).detach();
+  for (size_t place = 0; place < endpoints.size(); ++place) {
+    auto body = [shared = shared_, place, endpoint = std::move(endpoints[place]), family,
+                 greeting](const std::stop_token&) { shared->run(place, endpoint, family, greeting); };
+    start_quiet_thread(std::move(body)).detach();
+  }
 }
 
 EndpointProbe::~EndpointProbe() { shared_->abandoned.store(true); }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kafka/greeting.h"
+
 namespace kafka_fdw::kafka {
 
 /// Where a broker is said to be.
@@ -35,13 +37,19 @@ struct EndpointReport {
   State state = State::resolving;
   std::vector<std::string> addresses;  ///< as numbers
   std::string reason;
+  Greeting greeting = Greeting::none;  ///< of who has connected, where greeting is asked for
 };
 
-/// Looks up and connects to endpoints, side by side, on threads of its own: a look-up cannot be interrupted. They touch
-/// nothing but what they share with the probe, and are left alone when it goes; each ends when its look-up does.
+/// What to say when connected.
+enum class Greet : uint8_t { nothing, as_client_without_sasl, as_client_with_sasl };
+
+/// Looks up endpoints, connects to them and greets who listens there, side by side, on threads of its own: a look-up
+/// cannot be interrupted. They touch nothing but what they share with the probe, and are left alone when it goes; each
+/// ends when its look-up does.
 class EndpointProbe {
  public:
-  EndpointProbe(std::vector<Endpoint> endpoints, AddressFamily family, std::chrono::milliseconds timeout);
+  EndpointProbe(std::vector<Endpoint> endpoints, AddressFamily family, Greet greeting,
+                std::chrono::milliseconds timeout);
   ~EndpointProbe();
   EndpointProbe(const EndpointProbe&) = delete;
   EndpointProbe& operator=(const EndpointProbe&) = delete;

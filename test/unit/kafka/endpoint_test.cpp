@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+
 namespace kafka_fdw::kafka {
 namespace {
 
@@ -43,6 +45,7 @@ class Port {
     port_ = ntohs(address.sin_port);
   }
   ~Port() { close(socket_); }
+  int descriptor() const { return socket_; }
   Endpoint endpoint() const { return {"127.0.0.1", std::to_string(port_)}; }
 
  private:
@@ -69,7 +72,7 @@ std::vector<EndpointReport> finish(EndpointProbe& probe) {
 
 TEST(EndpointProbe, TellsWhoTakesConnectionsAndWhoDoesNot) {
   const Port open(true), closed(false);
-  EndpointProbe probe({open.endpoint(), closed.endpoint()}, AddressFamily::any, 30s);
+  EndpointProbe probe({open.endpoint(), closed.endpoint()}, AddressFamily::any, Greet::nothing, 30s);
   const auto reports = finish(probe);
   EXPECT_EQ(reports[0].state, State::connected);
   EXPECT_THAT(reports[0].addresses, ElementsAre("127.0.0.1"));
@@ -78,7 +81,7 @@ TEST(EndpointProbe, TellsWhoTakesConnectionsAndWhoDoesNot) {
 }
 
 TEST(EndpointProbe, TellsWhichNameIsNone) {
-  EndpointProbe probe({{"no such host", "9092"}}, AddressFamily::any, 30s);
+  EndpointProbe probe({{"no such host", "9092"}}, AddressFamily::any, Greet::nothing, 30s);
   const auto reports = finish(probe);
   EXPECT_EQ(reports[0].state, State::unresolved);
   EXPECT_FALSE(reports[0].reason.empty());
@@ -86,13 +89,101 @@ TEST(EndpointProbe, TellsWhichNameIsNone) {
 
 TEST(EndpointProbe, HoldsToTheAddressFamily) {
   const Port open(true);
-  EndpointProbe probe({open.endpoint()}, AddressFamily::v6, 30s);
+  EndpointProbe probe({open.endpoint()}, AddressFamily::v6, Greet::nothing, 30s);
   EXPECT_EQ(finish(probe)[0].state, State::unresolved);
 }
 
 TEST(EndpointProbe, MayGoBeforeItsThreads) {
   const Port open(true);
-  for (int i = 0; i < 50; ++i) EndpointProbe probe({open.endpoint(), {"localhost", "1"}}, AddressFamily::any, 1ms);
+  for (int i = 0; i < 50; ++i)
+    EndpointProbe probe({open.endpoint(), {"localhost", "1"}}, AddressFamily::any, Greet::as_client_with_sasl, 1ms);
+}
+
+Greeting greeting_at(const Port& port, Greet greet) {
+  EndpointProbe probe({port.endpoint()}, AddressFamily::any, greet, 30s);
+  for (;;) {
+    probe.drain_events();
+    const auto reports = probe.reports();
+    if (reports[0].greeting != Greeting::none) return reports[0].greeting;
+    pollfd waiting{.fd = probe.event_descriptor(), .events = POLLIN, .revents = 0};
+    if (poll(&waiting, 1, 30000) == 0) return Greeting::none;
+  }
+}
+
+/// Takes one connection, answers each request with the next of the answers, and closes.
+class Listener {
+ public:
+  explicit Listener(std::vector<std::string> answers)
+      : thread_([this, answers = std::move(answers)] {
+          const int peer = accept(port_.descriptor(), nullptr, nullptr);
+          char request[100];
+          for (const std::string& answer : answers) {
+            if (read(peer, request, sizeof(request)) <= 0) break;
+            EXPECT_EQ(write(peer, answer.data(), answer.size()), static_cast<ssize_t>(answer.size()));
+          }
+          if (answers.empty()) {
+            EXPECT_GT(read(peer, request, sizeof(request)), 0);
+          }
+          close(peer);
+        }) {}
+  ~Listener() { thread_.join(); }
+
+  Greeting greeting(Greet greet) const { return greeting_at(port_, greet); }
+
+ private:
+  Port port_{true};
+  std::thread thread_;
+};
+
+/// With the correlation that requests have.
+std::string response(std::string_view body) {
+  std::string framed("\0\0\0", 3);
+  framed += static_cast<char>(4 + body.size());
+  return framed.append("\0\0\0\1", 4).append(body);
+}
+
+const std::string versions = response(std::string_view("\0\0\0\0\0\0", 6));
+const std::string illegal_state = response(std::string_view("\0\42\0\0\0\0", 6));
+const std::string mechanism_taken = response(std::string_view("\0\0\0\0\0\1\0\5PLAIN", 13));
+const std::string mechanism_unknown = response(std::string_view("\0\41\0\0\0\1\0\3XYZ", 11));
+
+TEST(Greeting, IsWelcomeWhereTheListenerSpeaksAsTheClientDoes) {
+  EXPECT_EQ(Listener({versions, illegal_state}).greeting(Greet::as_client_without_sasl), Greeting::welcome);
+  EXPECT_EQ(Listener({versions}).greeting(Greet::as_client_with_sasl), Greeting::welcome);
+  EXPECT_EQ(Listener({versions, ""}).greeting(Greet::as_client_without_sasl), Greeting::welcome);
+}
+
+TEST(Greeting, TellsWhoWantsToKnowTheClient) {
+  EXPECT_EQ(Listener({versions, mechanism_taken}).greeting(Greet::as_client_without_sasl), Greeting::wants_sasl);
+  EXPECT_EQ(Listener({versions, mechanism_unknown}).greeting(Greet::as_client_without_sasl), Greeting::wants_sasl);
+}
+
+TEST(Greeting, TellsWhoSpeaksTls) {
+  const std::string alert("\x15\x03\x03\0\2\2\x50", 7);
+  EXPECT_EQ(Listener({alert}).greeting(Greet::as_client_without_sasl), Greeting::tls);
+  EXPECT_EQ(Listener({alert + alert}).greeting(Greet::as_client_with_sasl), Greeting::tls);
+  EXPECT_EQ(Listener({}).greeting(Greet::as_client_with_sasl), Greeting::hung_up);
+}
+
+TEST(Greeting, TellsWhoSpeaksSomethingElse) {
+  const std::string of_another_request = response("x").replace(7, 1, "\2");
+  for (const std::string& answer : {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("hi"),
+                                    std::string("\xff\xff\xff\xff\0\0\0\1", 8), of_another_request})
+    EXPECT_EQ(Listener({answer}).greeting(Greet::as_client_without_sasl), Greeting::other);
+}
+
+TEST(Greeting, ReadsAnswersThatComeInPieces) {
+  Port port(true);
+  std::thread server([&] {
+    const int peer = accept(port.descriptor(), nullptr, nullptr);
+    for (const char& byte : versions) {
+      EXPECT_EQ(write(peer, &byte, 1), 1);
+      std::this_thread::yield();
+    }
+    close(peer);
+  });
+  EXPECT_EQ(greeting_at(port, Greet::as_client_with_sasl), Greeting::welcome);
+  server.join();
 }
 
 }  // namespace

@@ -140,9 +140,10 @@ class ExistingBroker:
 class Broker(ExistingBroker):
     """A Kafka broker of its own, started by test/broker/kafka-broker."""
 
-    def __init__(self, settings=None, java_options=None):
+    def __init__(self, settings=None, java_options=None, port=None):
         """java_options instead of those that make it start fast: for measurements."""
         options = [] if java_options is None else [f"--java-opts={java_options}"]
+        options += [] if port is None else [f"--port={port}"]
         found = command.run("broker/kafka-broker", "start", *command.set_arguments(settings), *options)
         super().__init__(found["bootstrap"])
         self._dir, self.pid = found["dir"], int(found["pid"])

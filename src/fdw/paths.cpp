@@ -89,7 +89,7 @@ bool is_column(PlannerInfo*, RelOptInfo* rel, EquivalenceClass*, EquivalenceMemb
 }
 
 /// A leaf. Join clauses that may restrict a scan of the relation, for which the others' rows are known.
-List* join_clauses(PlannerInfo* root, RelOptInfo* baserel, int column_count) {
+List* join_clauses(PlannerInfo* root, RelOptInfo* baserel, AttrNumber column_count) {
   List* clauses = NIL;
   ListCell* cell = nullptr;
   foreach (cell, baserel->joininfo) {
@@ -106,7 +106,7 @@ List* join_clauses(PlannerInfo* root, RelOptInfo* baserel, int column_count) {
 /// The ways in which rows of other relations can decide what a scan reads.
 std::vector<ParamPathInfo*> parameterizations(PlannerInfo* root, RelOptInfo* baserel, const Table& table) {
   std::vector<ParamPathInfo*> found;
-  const int column_count = static_cast<int>(table.shape.columns.size());
+  const auto column_count = static_cast<AttrNumber>(table.shape.columns.size());
   List* clauses = pg::call([&] { return join_clauses(root, baserel, column_count); });
   for (int i = 0; i < list_length(clauses); ++i) {
     const auto* clause = static_cast<const RestrictInfo*>(list_nth(clauses, i));

@@ -20,6 +20,14 @@ def _marked(request, name):
     return dict(marker.kwargs) if marker else {}
 
 
+@pytest.fixture(params=["fast", "general"])
+def way(request, monkeypatch):
+    """For tests of consumers: rows are inserted in batches, or by the statement alone."""
+    if request.param == "general":
+        monkeypatch.setattr(Database, "settings", {"kafka_fdw.fast_apply": "off"})
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def broker():
     with contextlib.closing(Broker()) as server:

@@ -83,6 +83,7 @@ def assert_rows_are(database, log):
     assert database.execute(CHECKSUM) == [checksum(log)]
 
 
+@pytest.mark.usefixtures("way")
 def test_every_message_takes_effect_once_whatever_is_killed_or_restarted(own_db, own_broker):
     seed = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(2**32))
     print(f"FAULT_SEED={seed}")

@@ -81,6 +81,7 @@ def begin(database, topic, parallelism=1, **arguments):
 
 
 @pytest.mark.parametrize("following", [False, True], ids=["consumer begun behind", "consumer begun before"])
+@pytest.mark.usefixtures("way")
 def test_committed_and_aborted_transactions_with_markers_at_the_end(db, broker, topic, following):
     name = topic(partitions=4)
     create_tables(db, name)
@@ -133,6 +134,7 @@ def test_an_open_transaction_is_not_read_before_it_commits(db, broker, topic):
     assert_consumer_agrees(db, broker, name)
 
 
+@pytest.mark.usefixtures("way")
 def test_markers_that_come_while_a_consumer_idles_move_its_offsets(db, broker, topic):
     name = topic()
     create_tables(db, name)
@@ -178,6 +180,7 @@ def is_compacted(rows):
 
 # The cleaner looks every 15 s by itself.
 @pytest.mark.broker_settings(log_cleaner_backoff_ms=100)
+@pytest.mark.usefixtures("way")
 def test_a_compacted_topic(bare_db, own_broker):
     bare_db.use_broker(own_broker)
     name = own_broker.create_topic("compacted", 2, {

@@ -80,6 +80,7 @@ def test_a_scan_whose_broker_goes_away_is_an_error_and_never_fewer_rows(outage_d
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.usefixtures("way")
 def test_a_consumer_backs_off_while_its_broker_is_down_and_goes_on_by_itself(outage_db, own_broker, end):
     topic = own_broker.create_topic("numbers")
     produce(own_broker, topic, range(100))
@@ -139,6 +140,7 @@ def test_a_consumer_waits_for_its_topic(db, broker):
     assert sorted(rows(db)) == list(range(100))
 
 
+@pytest.mark.usefixtures("way")
 def test_partitions_added_later_are_taken_from_their_beginning(db, broker, topic):
     name = topic()
     db.execute("CREATE TABLE stream (kafka_offset bigint, n int)")

@@ -11,6 +11,8 @@ from support.flow import Flow
 
 SEED = 20261122
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture
 def stream(db):

@@ -67,6 +67,9 @@ class Postgres:
 class Database:
     """A database of one test. Sessions opened through it are closed with it."""
 
+    #: Settings of all databases that take a broker, as ALTER DATABASE sets them.
+    settings = {}
+
     def __init__(self, postgres, name):
         self.pg, self.name = postgres, name
         self._sessions, self._default = [], None
@@ -92,6 +95,8 @@ class Database:
         """Makes the extension, with this broker behind the server pipeline_kafka."""
         self.execute("CREATE EXTENSION kafka_fdw")
         self.execute("SELECT kafka_add_broker(%s)", [broker.bootstrap])
+        for name, value in self.settings.items():
+            self.execute(f"ALTER DATABASE {self.name} SET {name} = {value}")
 
     def close_sessions(self):
         for session in self._sessions:

@@ -22,8 +22,8 @@ constexpr size_t max_seen_keys = 256;
 constexpr size_t max_seen_length = 256;
 constexpr size_t max_shown_key = 64;
 
-[[noreturn]] void throw_invalid(const char* message = "invalid JSON", int column = -1) {
-  throw Error(sqlstate::invalid_text_representation, message, column);
+[[noreturn]] void throw_invalid(const char* message = invalid_json.message) {
+  throw Error(sqlstate::invalid_text_representation, message);
 }
 
 /// simdjson's own texts differ between its versions and are never shown.
@@ -51,8 +51,9 @@ struct Field {
   std::string_view raw;   ///< its JSON text
   std::string_view text;  ///< for columns that are not json: a string without its quotes, anything else as raw
   bool null = false;
-  bool escaped = false;   ///< text has escapes yet
-  bool has_zero = false;  ///< text has U+0000
+  bool escaped = false;                  ///< text has escapes yet
+  const BadField* fault = nullptr;       ///< it is no JSON
+  const BadField* text_fault = nullptr;  ///< the same, or it is JSON, but no text
 };
 
 class JsonDecoder final : public Decoder {
@@ -73,7 +74,7 @@ class JsonDecoder final : public Decoder {
   void take(JsonPlace& place, ondemand::value value, size_t depth);
   void fill(const JsonPlace& place, std::string_view token, size_t depth);
   void set(int column, Field& field);
-  void unescape(Field& field, int column);
+  void unescape(Field& field);
 
   JsonPlace* find(JsonPlace& place, size_t position, const char* key);
   JsonPlace* look_up(const JsonPlace& place, std::string_view raw_key);
@@ -142,7 +143,9 @@ void JsonDecoder::parse(ondemand::document& document) {
   begin = std::find_if_not(begin, end, is_json_space);
   if (*begin != '{') throw_invalid("expected a JSON object");
   if (strict_) {
-    const char* object_end = json_value_end(begin, 0, -1);
+    const BadField* fault = nullptr;
+    const char* object_end = json_value_end(begin, 0, fault);
+    if (object_end == nullptr) throw Error(fault->sqlstate, fault->message);
     if (std::find_if_not(object_end, end, is_json_space) != end) throw_invalid();
   }
 }
@@ -198,21 +201,24 @@ void JsonDecoder::take(JsonPlace& place, ondemand::value value, size_t depth) {
 }
 
 /// `token` is the value from its first byte to the next token, whole if it is a scalar.
-Field read_field(std::string_view token, size_t depth, int column) {
+Field read_field(std::string_view token, size_t depth) {
   Field field;
   if (token[0] == '{' || token[0] == '[') {
-    const char* end = json_value_end(token.data(), depth, column);
-    field.raw = field.text = {token.data(), static_cast<size_t>(end - token.data())};
+    const char* end = json_value_end(token.data(), depth, field.fault);
+    if (end != nullptr) field.raw = field.text = {token.data(), static_cast<size_t>(end - token.data())};
     return field;
   }
   field.raw = field.text = trim_end(token);
   if (token[0] == '"') {
-    if (field.raw.size() < 2 || field.raw.back() != '"') throw_invalid("invalid JSON", column);
+    if (field.raw.size() < 2 || field.raw.back() != '"') {
+      field.fault = &invalid_json;
+      return field;
+    }
     field.text = field.raw.substr(1, field.raw.size() - 2);
     field.escaped = field.text.find('\\') != field.text.npos;
   } else if (!is_json_number(field.raw)) {
     field.null = field.raw == "null";
-    if (!field.null && field.raw != "true" && field.raw != "false") throw_invalid("invalid JSON", column);
+    if (!field.null && field.raw != "true" && field.raw != "false") field.fault = &invalid_json;
   }
   return field;
 }
@@ -221,7 +227,10 @@ void JsonDecoder::fill(const JsonPlace& place, std::string_view token, size_t de
   Field field;
   for (int column : place.columns()) {
     if (columns_[column].needed) {
-      if (field.raw.empty()) field = read_field(token, depth, column);
+      if (field.raw.empty() && field.fault == nullptr) {
+        field = read_field(token, depth);
+        field.text_fault = field.fault;
+      }
       set(column, field);
     } else {
       row_[column].kind = Value::Kind::null;  // it is there: check_complete() undoes this
@@ -230,28 +239,27 @@ void JsonDecoder::fill(const JsonPlace& place, std::string_view token, size_t de
 }
 
 void JsonDecoder::set(int column, Field& field) {
-  Value& value = row_[column];
   const Type type = columns_[column].type;
-  if (field.null) {
+  if (type != Type::json && field.escaped) unescape(field);
+  const BadField* fault = type == Type::json ? field.fault : field.text_fault;
+  Value& value = row_[column];
+  if (fault != nullptr) {
+    value.kind = Value::Kind::bad;
+    value.bad = fault;
+  } else if (field.null) {
     value.kind = Value::Kind::null;
-  } else if (type == Type::json) {
-    value = parse_field(type, field.raw);
   } else {
-    if (field.escaped) unescape(field, column);
-    if (field.has_zero) {
-      throw Error(sqlstate::untranslatable_character, "\\u0000 cannot be converted to text", column);
-    }
-    value = parse_field(type, field.text);
+    value = parse_field(type, type == Type::json ? field.raw : field.text);
   }
 }
 
-void JsonDecoder::unescape(Field& field, int column) {
+void JsonDecoder::unescape(Field& field) {
   ondemand::raw_json_string raw(reinterpret_cast<const uint8_t*>(field.text.data()));
-  if (parser_->unescape(raw, strings_end_).get(field.text) != simdjson::SUCCESS) {
-    throw_invalid("invalid escape in a JSON string", column);
-  }
   field.escaped = false;
-  field.has_zero = field.text.find('\0') != field.text.npos;
+  if (parser_->unescape(raw, strings_end_).get(field.text) != simdjson::SUCCESS)
+    field.text_fault = &invalid_json_escape;
+  else if (field.text.find('\0') != field.text.npos)
+    field.text_fault = &json_zero;
 }
 
 /// The place within `place` for the key that is the object's `position`-th.

@@ -23,12 +23,15 @@ const List* plan_item(const ForeignScanState* node, PlanItem item) {
   return static_cast<const List*>(list_nth(plan_of(node)->fdw_private, item));
 }
 
-/// Only the columns that the plan looks at are needed.
+/// Only the columns that the plan looks at are needed. Who reads some columns, or a view, must not see whole messages
+/// in errors.
 pg::RowShape needed_shape(const ForeignScanState* node, const Table& table) {
   pg::RowShape shape = table.shape;
   const List* columns = plan_item(node, plan_columns);
   for (size_t i = 0; i < shape.columns.size(); ++i)
     shape.columns[i].needed = list_member_int(columns, static_cast<int>(i) + 1);
+  shape.shows_messages =
+      pg::call([&] { return pg_class_aclcheck(table.relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK; });
   return shape;
 }
 

@@ -13,8 +13,6 @@ namespace {
 
 int64_t live_objects = 0;
 
-int sqlstate_of(const char* code) { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
-
 /// An ErrorData as ereport would have made it, with the context lines of this moment. Errors while making it come out
 /// instead.
 ErrorPtr make_error(const char* sqlstate, const char* message, const char* detail, const char* hint) {
@@ -35,6 +33,8 @@ ErrorPtr make_error(const char* sqlstate, const char* message, const char* detai
 }
 
 }  // namespace
+
+int sqlstate_of(const char* code) noexcept { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
 
 ErrorData* run_guarded(void (*f)(void*), void* arg) {
   MemoryContext caller = CurrentMemoryContext;

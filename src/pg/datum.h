@@ -39,7 +39,7 @@ void check_null(TypeInput& input);
 /// As datum_of_input, but on 16 and later bad input gives false and a message instead of an error.
 bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message);
 
-/// A decoded value that is neither missing nor null.
+/// A decoded value that is neither missing nor null; raises if it is bad.
 Datum datum_of_value(TypeInput& input, const decode::Value& value);
 
 /// The bytes of a key or of a whole message: as they are for bytea, else as text in that encoding.

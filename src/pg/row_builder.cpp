@@ -54,12 +54,16 @@ Type decode_type(Oid type, int32 typmod) {
   }
 }
 
-/// Errors that say that a value is bad, rather than that something else went wrong while it was looked at:
-/// data exceptions (22), constraints of domains (23), too complex (54).
+/// Errors that say that a value is bad, rather than that something else went wrong while it was looked at. Input
+/// functions raise more than data exceptions: names that do not exist, syntax errors (tsvector), what a domain's own
+/// function raises, and, in extensions, internal errors.
 bool is_bad_value(int sqlstate) {
-  const int category = ERRCODE_TO_CATEGORY(sqlstate);
-  return category == ERRCODE_DATA_EXCEPTION || category == MAKE_SQLSTATE('2', '3', '0', '0', '0') ||
-         category == MAKE_SQLSTATE('5', '4', '0', '0', '0');
+  if (sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE) return false;
+  constexpr int categories[] = {ERRCODE_DATA_EXCEPTION,         ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
+                                ERRCODE_INVALID_SCHEMA_NAME,    ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
+                                ERRCODE_PROGRAM_LIMIT_EXCEEDED, ERRCODE_PLPGSQL_ERROR};
+  return sqlstate == ERRCODE_INTERNAL_ERROR ||
+         std::ranges::find(categories, ERRCODE_TO_CATEGORY(sqlstate)) != std::end(categories);
 }
 
 bool shows_junk(const RowColumn& column) {
@@ -107,8 +111,8 @@ RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext conte
   std::vector<decode::Column> decoded;
   for (size_t i = 0; i < shape_.columns.size(); ++i) {
     RowColumn& column = shape_.columns[i];
-    // Whether a message is junk shows only when all of it is decoded.
-    column.needed |= junk_needed && (column.role == ColumnRole::field || column.role == ColumnRole::payload);
+    // Whether a message is junk must not depend on what else the query looks at.
+    column.needed |= junk_needed;
     add_column(column, TupleDescAttr(descriptor, i), decoded, context);
   }
   const auto needed = [](const decode::Column& column) { return column.needed; };
@@ -158,7 +162,7 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
     if (decoder_ != nullptr && message.value) decode(message);
     fill(message, values, nulls);
   } catch (const Error& error) {
-    if (error.data()->detail == nullptr && message.value)
+    if (error.data()->detail == nullptr && message.value && shape_.shows_messages)
       error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
     throw;
   }
@@ -255,7 +259,7 @@ bool RowBuilder::certain(const Cell& cell) const noexcept {
       return cell.input.type == INT8OID;
     case ColumnRole::field: {
       const Value& value = row_[static_cast<size_t>(cell.field)];
-      if (value.kind == Value::Kind::input || value.kind <= Value::Kind::null) return false;
+      if (value.kind == Value::Kind::input || value.kind <= Value::Kind::bad) return false;
       return value.kind != Value::Kind::text || !checks_fields();
     }
     default:
@@ -274,7 +278,8 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
       for (; i < cells_.size(); ++i) {
         Cell& cell = cells_[i];
         const bool null = absent(cell, message);
-        if (null && !cell.input.domain) continue;
+        // A tombstone has no field that a domain could miss.
+        if (null && (!cell.input.domain || !message.value)) continue;
         if (soft() && !certain(cell)) return;
         current_attribute_ = cell.attribute;
         if (null) {
@@ -328,6 +333,8 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
 
 void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null) {
   current_attribute_ = cell.attribute;
+  if (cell.field >= 0 && row_[static_cast<size_t>(cell.field)].kind == Value::Kind::bad)
+    return keep_error(row_[static_cast<size_t>(cell.field)].bad->message);
   if (has_soft_input_errors && cell.field >= 0 && !cell.input.domain && !checks_fields() &&
       cell.input.type < FirstNormalObjectId) {
     char* error = nullptr;

@@ -43,8 +43,9 @@ struct RowColumn {
 struct RowShape {
   std::vector<RowColumn> columns;
   decode::Format format;
-  int encoding = 0;          ///< of text, csv and of keys and payloads as text: a pg_enc
-  bool ignore_junk = false;  ///< what does not decode is NULL
+  int encoding = 0;            ///< of text, csv and of keys and payloads as text: a pg_enc
+  bool ignore_junk = false;    ///< what does not decode is NULL
+  bool shows_messages = true;  ///< errors show the message: not to whom only a part of it was granted
 
   /// Whether what does not decode is kept rather than raised. That may take subtransactions.
   bool keeps_errors() const noexcept;
@@ -54,7 +55,7 @@ struct RowShape {
 const char* wrong_type_for_role(ColumnRole role, Oid type);
 
 /// Turns messages into the Datums of rows. Made once per scan.
-/// An error names topic, partition, offset and column in its context and shows the value in its detail.
+/// An error names topic, partition, offset and column in its context and may show the message in its detail.
 class RowBuilder {
  public:
   /// The memory context keeps the look-ups of input functions; it must outlive the builder.

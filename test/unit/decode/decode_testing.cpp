@@ -29,6 +29,8 @@ std::string show(const Value& value) {
       return "missing";
     case Value::Kind::null:
       return "null";
+    case Value::Kind::bad:
+      return std::string(value.bad->sqlstate) + " " + value.bad->message;
     case Value::Kind::boolean:
       return value.boolean ? "true" : "false";
     case Value::Kind::integer:

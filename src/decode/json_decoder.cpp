@@ -51,6 +51,7 @@ struct Field {
   std::string_view raw;   ///< its JSON text
   std::string_view text;  ///< for columns that are not json: a string without its quotes, anything else as raw
   bool null = false;
+  bool nested = false;                   ///< an array or an object
   bool escaped = false;                  ///< text has escapes yet
   const BadField* fault = nullptr;       ///< it is no JSON
   const BadField* text_fault = nullptr;  ///< the same, or it is JSON, but no text
@@ -204,6 +205,7 @@ void JsonDecoder::take(JsonPlace& place, ondemand::value value, size_t depth) {
 Field read_field(std::string_view token, size_t depth) {
   Field field;
   if (token[0] == '{' || token[0] == '[') {
+    field.nested = true;
     const char* end = json_value_end(token.data(), depth, field.fault);
     if (end != nullptr) field.raw = field.text = {token.data(), static_cast<size_t>(end - token.data())};
     return field;
@@ -250,6 +252,7 @@ void JsonDecoder::set(int column, Field& field) {
     value.kind = Value::Kind::null;
   } else {
     value = parse_field(type, type == Type::json ? field.raw : field.text);
+    if (type == Type::other && field.nested) value.kind = Value::Kind::nested;
   }
 }
 

@@ -50,7 +50,8 @@ struct Value {
     timestamp,  ///< integer: microseconds since 2000-01-01 (UTC for timestamptz)
     uuid,       ///< uuid
     text,       ///< text: the value of a text column, or the bytes of a bytea column
-    input       ///< text: for the input function of the column's type
+    input,      ///< text: for the input function of the column's type
+    nested      ///< text: a JSON array or object, for a column of type `other`
   };
 
   Kind kind = Kind::missing;

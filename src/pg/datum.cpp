@@ -161,6 +161,9 @@ Datum datum_of_value(TypeInput& input, const decode::Value& value) {
       return text_datum(value.text);
     case Kind::input:
       return datum_of_input(input, value.text);
+    case Kind::nested:
+      if (input.nested != nullptr) return datum_of_nested_json(*input.nested, value.text);
+      return datum_of_input(input, value.text);
     case Kind::bad:
       ereport(ERROR, (errcode(sqlstate_of(value.bad->sqlstate)), errmsg_internal("%s", value.bad->message)));
     case Kind::missing:

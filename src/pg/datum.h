@@ -6,6 +6,7 @@
 #include "decode/value.h"
 #include "kafka/message.h"
 #include "pg/boundary.h"
+#include "pg/nested_json.h"
 
 extern "C" {
 #include "fmgr.h"
@@ -22,6 +23,7 @@ struct TypeInput {
   Oid io_parameter = InvalidOid;
   bool domain = false;
   FmgrInfo function{};
+  NestedJson* nested = nullptr;  ///< where JSON arrays and objects are more to the type than a text
 };
 
 TypeInput look_up_input(Oid type, int32 typmod, MemoryContext context);

@@ -70,6 +70,14 @@ bool shows_junk(const RowColumn& column) {
   return column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
 }
 
+/// A leaf: inside a guard.
+TypeInput look_up_column(Form_pg_attribute attribute, bool json, MemoryContext context) {
+  TypeInput input = look_up_input(attribute->atttypid, attribute->atttypmod, context);
+  if (json)
+    input.nested = look_up_nested_json(NameStr(attribute->attname), attribute->atttypid, attribute->atttypmod, context);
+  return input;
+}
+
 }  // namespace
 
 bool RowShape::keeps_errors() const noexcept { return ignore_junk || std::ranges::any_of(columns, shows_junk); }
@@ -146,8 +154,8 @@ void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute
     junk_error_attribute_ = index;
   } else {
     if (role == ColumnRole::headers) headers_attribute_ = index;
-    cells_.push_back(
-        {index, role, field, call([&] { return look_up_input(attribute->atttypid, attribute->atttypmod, context); })});
+    const bool json = field >= 0 && shape_.format.kind == decode::Format::Kind::json;
+    cells_.push_back({index, role, field, call([&] { return look_up_column(attribute, json, context); })});
   }
 }
 
@@ -259,7 +267,7 @@ bool RowBuilder::certain(const Cell& cell) const noexcept {
       return cell.input.type == INT8OID;
     case ColumnRole::field: {
       const Value& value = row_[static_cast<size_t>(cell.field)];
-      if (value.kind == Value::Kind::input || value.kind <= Value::Kind::bad) return false;
+      if (value.kind >= Value::Kind::input || value.kind <= Value::Kind::bad) return false;
       return value.kind != Value::Kind::text || !checks_fields();
     }
     default:
@@ -333,13 +341,12 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
 
 void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null) {
   current_attribute_ = cell.attribute;
-  if (cell.field >= 0 && row_[static_cast<size_t>(cell.field)].kind == Value::Kind::bad)
-    return keep_error(row_[static_cast<size_t>(cell.field)].bad->message);
-  if (has_soft_input_errors && cell.field >= 0 && !cell.input.domain && !checks_fields() &&
+  const Value field = cell.field >= 0 ? row_[static_cast<size_t>(cell.field)] : Value{};
+  if (field.kind == Value::Kind::bad) return keep_error(field.bad->message);
+  if (has_soft_input_errors && field.kind == Value::Kind::input && !cell.input.domain && !checks_fields() &&
       cell.input.type < FirstNormalObjectId) {
     char* error = nullptr;
-    const std::string_view text = row_[static_cast<size_t>(cell.field)].text;
-    if (call([&] { return datum_of_input_softly(cell.input, text, value, &error); }))
+    if (call([&] { return datum_of_input_softly(cell.input, field.text, value, &error); }))
       *null = false;
     else
       keep_error(error);

@@ -49,6 +49,8 @@ std::string show(const Value& value) {
       return "text " + std::string(value.text);
     case Value::Kind::input:
       return "input " + std::string(value.text);
+    case Value::Kind::nested:
+      return "nested " + std::string(value.text);
   }
   return "unknown kind";
 }

@@ -25,11 +25,12 @@ const List* plan_item(const ForeignScanState* node, PlanItem item) {
 
 /// Only the columns that the plan looks at are needed. Who reads some columns, or a view, must not see whole messages
 /// in errors.
-pg::RowShape needed_shape(const ForeignScanState* node, const Table& table) {
+pg::RowShape needed_shape(const ForeignScanState* node, const Table& table, const GeneratedColumns& generated) {
   pg::RowShape shape = table.shape;
   const List* columns = plan_item(node, plan_columns);
   for (size_t i = 0; i < shape.columns.size(); ++i)
     shape.columns[i].needed = list_member_int(columns, static_cast<int>(i) + 1);
+  generated.require_inputs(shape);
   shape.shows_messages =
       pg::call([&] { return pg_class_aclcheck(table.relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK; });
   return shape;
@@ -59,7 +60,8 @@ Scan::Scan(ForeignScanState* node)
       table_(load_table(node->ss.ss_currentRelation)),
       condition_(condition_from_list(plan_item(node, plan_condition))),
       order_(order_from_list(plan_item(node, plan_order))),
-      builder_(needed_shape(node, table_), RelationGetDescr(node->ss.ss_currentRelation),
+      generated_(node, plan_item(node, plan_columns)),
+      builder_(needed_shape(node, table_, generated_), RelationGetDescr(node->ss.ss_currentRelation),
                node->ss.ps.state->es_query_cxt) {
   List* expressions = plan_of(node)->fdw_exprs;
   for (int i = 0; i < list_length(expressions); ++i)
@@ -96,6 +98,7 @@ void Scan::next(TupleTableSlot* slot) {
   if (message == nullptr) return;
   builder_.build(table_.topic, *message, slot->tts_values, slot->tts_isnull);
   ExecStoreVirtualTuple(slot);
+  generated_.compute(table_.topic, *message, slot);
 }
 
 /// Whether next() would not wait for the topic's ends or for messages. What else a scan may ask the brokers for is

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "fdw/generated.h"
 #include "fdw/message_source.h"
 #include "fdw/parallel_source.h"
 #include "fdw/selection.h"
@@ -61,6 +62,7 @@ class Scan {
   List* expressions_ = NIL;  ///< ExprStates
   std::vector<Oid> types_;   ///< theirs
   bool compares_keys_ = false;
+  GeneratedColumns generated_;
   pg::RowBuilder builder_;
   std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
   std::unique_ptr<MessageSource> source_;  ///< may use topic_: goes first

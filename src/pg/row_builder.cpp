@@ -105,6 +105,7 @@ const char* wrong_type_for_role(ColumnRole role, Oid type) {
     case ColumnRole::junk_error:
       return one_of({TEXTOID}) ? nullptr : "text";
     case ColumnRole::field:
+    case ColumnRole::generated:
     case ColumnRole::none:
       return nullptr;
   }
@@ -133,7 +134,7 @@ RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext conte
 void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute, std::vector<decode::Column>& decoded,
                             MemoryContext context) {
   ColumnRole role = column.role;
-  if (role == ColumnRole::none) return;
+  if (role == ColumnRole::none || role == ColumnRole::generated) return;
   // The one column of a raw message is the message.
   if (role == ColumnRole::field && shape_.format.kind == decode::Format::Kind::raw) role = ColumnRole::payload;
   const int index = attribute->attnum - 1;
@@ -333,6 +334,7 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
       return BoolGetDatum(!message.value);
     case ColumnRole::junk:
     case ColumnRole::junk_error:
+    case ColumnRole::generated:
     case ColumnRole::none:
       break;
   }

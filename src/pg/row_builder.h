@@ -28,6 +28,7 @@ enum class ColumnRole : uint8_t {
   tombstone,   ///< bool
   junk,        ///< text: the raw value of a message that did not decode
   junk_error,  ///< text: why it did not
+  generated,   ///< computed from the others
   none         ///< a dropped column
 };
 

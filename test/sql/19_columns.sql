@@ -1,0 +1,76 @@
+-- Columns: their types, what fills them, and what a table's own clauses mean for messages that others wrote.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS kafka_fdw;
+\getenv bootstrap KAFKA_BOOTSTRAP
+CREATE SERVER kafka FOREIGN DATA WRAPPER kafka_fdw OPTIONS (brokers :'bootstrap');
+SET timezone = 'UTC';
+\pset null '(null)'
+
+-- A string becomes any type by the type's input function; JSON arrays become arrays and objects composite types, as
+-- json_populate_record makes them.
+CREATE TYPE regress_address AS (city text, zip int);
+CREATE TYPE regress_item AS ENUM ('pen', 'ink é', 'nib, the last');
+CREATE FOREIGN TABLE typed (
+    offs bigint OPTIONS ("offset" 'true'), part int OPTIONS (partition 'true'),
+    id bit(3), item regress_item, price numeric(32,1), address regress_address, tags char(2)[], at timestamp(0),
+    city varchar(10) OPTIONS (field '/address/city'))
+  SERVER kafka OPTIONS (topic 'orders');
+SELECT item, price, address, (address).zip, tags, at, city FROM typed ORDER BY part, offs;
+-- A number is no bit string of that length, and the type says so.
+SELECT id FROM typed;
+\echo :LAST_ERROR_SQLSTATE
+
+-- Columns come and go: JSON fields are found by name, those of text and csv by position among the fields that are left.
+ALTER FOREIGN TABLE typed DROP id, DROP address, ADD paid boolean, ADD never_there int;
+SELECT * FROM typed ORDER BY part, offs;
+CREATE FOREIGN TABLE people (id int, name text, born date, note text) SERVER kafka OPTIONS (topic 'people_csv', format 'csv');
+ALTER FOREIGN TABLE people DROP note, DROP born, ADD birthday date;
+SELECT * FROM people ORDER BY id;
+
+-- Generated columns are in no message: reading computes them, whatever fields of that name there are. In text and csv they
+-- take no position.
+CREATE FOREIGN TABLE totals (
+    offs bigint OPTIONS ("offset" 'true'), part int OPTIONS (partition 'true'),
+    price numeric, taxed numeric GENERATED ALWAYS AS (round(price * 1.2, 2)) STORED,
+    id text GENERATED ALWAYS AS ('row ' || offs) STORED)
+  SERVER kafka OPTIONS (topic 'orders');
+SELECT * FROM totals ORDER BY part, offs;
+SELECT taxed FROM totals WHERE id = 'row 0' ORDER BY taxed;
+SELECT t FROM totals t WHERE taxed < 1;
+ALTER FOREIGN TABLE people ADD initial text GENERATED ALWAYS AS (left(name, 1)) STORED, ADD note text;
+SELECT initial, replace(note, E'\n', '/') AS note FROM people ORDER BY id;
+-- What its expression raises says for which message.
+ALTER FOREIGN TABLE totals ADD inverse numeric GENERATED ALWAYS AS (1 / (price - 2)) STORED;
+SELECT inverse FROM totals WHERE part = 1;
+\echo :LAST_ERROR_SQLSTATE
+CREATE FOREIGN TABLE confused (n int, m int OPTIONS (field 'id') GENERATED ALWAYS AS (n) STORED)
+  SERVER kafka OPTIONS (topic 'orders');
+SELECT * FROM confused;
+
+-- DEFAULT is for INSERT: a field that is not there is NULL.
+CREATE FOREIGN TABLE defaults (id int, paid boolean DEFAULT true, item text DEFAULT 'nothing')
+  SERVER kafka OPTIONS (topic 'orders');
+SELECT * FROM defaults WHERE id IN (3, 4) ORDER BY id;
+
+-- NOT NULL and CHECK of a foreign table are promises of its owner, which the planner believes and nobody checks. What must be
+-- checked belongs into a domain; it sees each message that is read. A tombstone has no field that it could refuse.
+CREATE DOMAIN regress_cheap AS numeric NOT NULL CHECK (VALUE < 1000);
+CREATE FOREIGN TABLE promised (offs bigint OPTIONS ("offset" 'true'), id int NOT NULL CHECK (id < 3), paid regress_cheap OPTIONS (field 'price'))
+  SERVER kafka OPTIONS (topic 'orders');
+SELECT id FROM promised ORDER BY id;
+SELECT paid FROM promised WHERE id = 1;
+\echo :LAST_ERROR_SQLSTATE
+SELECT paid FROM promised WHERE offs = 2;
+ALTER FOREIGN TABLE promised OPTIONS (ADD ignore_junk 'true');
+SELECT id, paid FROM promised ORDER BY id;
+
+-- System columns: tableoid says which table a row is of, the others say nothing.
+SELECT DISTINCT tableoid::regclass FROM typed;
+SELECT ctid FROM typed LIMIT 1;
+SELECT xmin FROM typed LIMIT 1;
+\echo :LAST_ERROR_SQLSTATE
+
+\pset null ''
+DROP SERVER kafka CASCADE;
+DROP TYPE regress_address, regress_item;
+DROP DOMAIN regress_cheap;

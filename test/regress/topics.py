@@ -80,6 +80,15 @@ def numbers(broker):
         for number in range(400)))
 
 
+def visits(broker):
+    """Of two regions and three months, a topic each region; the last of visits_us is where it does not belong."""
+    for topic, region, months in (("visits_eu", "eu", (1, 1, 2, 3)), ("visits_us", "us", (1, 2, 2))):
+        broker.create_topic(topic)
+        broker.produce(topic, *(f'{{"region": "{region}", "day": "2024-0{month}-15", "n": {number}}}'
+                                for number, month in enumerate(months)))
+    broker.produce("visits_us", '{"region": "eu", "day": "2024-03-15", "n": 99}')
+
+
 def growing(broker):
     """Tests add to it."""
     broker.create_topic("growing")
@@ -88,7 +97,7 @@ def growing(broker):
 
 def main():
     broker = ExistingBroker(os.environ["KAFKA_BOOTSTRAP"])
-    for make in (clicks, empty, orders, people, lines, mixed, numbers, growing):
+    for make in (clicks, empty, orders, people, lines, mixed, numbers, visits, growing):
         make(broker)
 
 

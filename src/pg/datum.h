@@ -57,6 +57,9 @@ Datum datum_of_headers(const std::vector<kafka::Header>& headers);
 /// As text: the bytes themselves where they are ASCII, or UTF-8 in a database of that encoding, else their \x hex.
 char* printable(std::string_view bytes);
 
+/// The text, in the server's encoding, cut at a few hundred characters with dots.
+const char* clipped(const char* text);
+
 /// As printable, cut at 100 characters with dots: for messages.
 char* excerpt(std::string_view bytes);
 

@@ -373,8 +373,10 @@ void RowBuilder::keep_error(const char* message) {
   if (first_error_ != nullptr) return;
   ++counters_.in_error;
   first_error_ = call([&] {
-    if (current_attribute_ < 0) return pstrdup(message);
-    return psprintf("column \"%s\": %s", NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname), message);
+    // Input functions quote the whole value.
+    const char* reason = clipped(message);
+    if (current_attribute_ < 0) return pstrdup(reason);
+    return psprintf("column \"%s\": %s", NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname), reason);
   });
 }
 

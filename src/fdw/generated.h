@@ -35,4 +35,7 @@ class GeneratedColumns {
   std::vector<int> inputs_;  ///< attributes, from 0
 };
 
+/// Whether the expressions of all generated columns of the table, which the planner has locked, are parallel-safe.
+bool is_generated_in_parallel(Oid table);
+
 }  // namespace kafka_fdw::fdw

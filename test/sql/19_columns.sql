@@ -47,6 +47,20 @@ CREATE FOREIGN TABLE confused (n int, m int OPTIONS (field 'id') GENERATED ALWAY
   SERVER kafka OPTIONS (topic 'orders');
 SELECT * FROM confused;
 
+-- A function that must not run in a parallel worker keeps the scan out of them.
+CREATE FUNCTION regress_twice(n int, OUT doubled int) IMMUTABLE LANGUAGE plpgsql AS 'BEGIN doubled := 2 * n; END';
+CREATE FOREIGN TABLE doubled (n int, m int GENERATED ALWAYS AS (regress_twice(n)) STORED) SERVER kafka OPTIONS (topic 'numbers');
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+EXPLAIN (COSTS off) SELECT sum(m) FROM doubled;
+ALTER FUNCTION regress_twice PARALLEL SAFE;
+EXPLAIN (COSTS off) SELECT sum(m) FROM doubled;
+SELECT sum(m) FROM doubled;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+
 -- DEFAULT is for INSERT: a field that is not there is NULL.
 CREATE FOREIGN TABLE defaults (id int, paid boolean DEFAULT true, item text DEFAULT 'nothing')
   SERVER kafka OPTIONS (topic 'orders');
@@ -72,5 +86,6 @@ SELECT xmin FROM typed LIMIT 1;
 
 \pset null ''
 DROP SERVER kafka CASCADE;
+DROP FUNCTION regress_twice;
 DROP TYPE regress_address, regress_item;
 DROP DOMAIN regress_cheap;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <optional>
 
 #include "decode/field_parser.h"
 #include "decode/json_paths.h"
@@ -44,6 +45,13 @@ std::string shown(std::string_view key) {
   size_t length = max_shown_key;
   while (length > 0 && (static_cast<unsigned char>(key[length]) & 0xC0) == 0x80) --length;
   return std::string(key.substr(0, length)) + "...";
+}
+
+/// The key that begins at `key`, behind the quote, as it is written.
+std::string_view written_key(const char* key) {
+  const char* end = key;
+  while (*end != '"') end += *end == '\\' ? 2 : 1;
+  return {key, static_cast<size_t>(end - key)};
 }
 
 /// One value of a message, as the columns that ask for it look at it.
@@ -91,19 +99,26 @@ class JsonDecoder final : public Decoder {
   size_t size_ = 0;
   uint8_t* strings_end_ = nullptr;
   std::span<Value> row_;
+  std::optional<std::string_view> extra_;  ///< strict: the first key that no column asks for, as it is written
 };
 
 void JsonDecoder::decode(std::string_view message, std::span<Value> row) {
   std::fill(row.begin(), row.end(), Value{});
   if (!root_->has_children() && !strict_) return;
   row_ = row;
+  extra_.reset();
   load(message);
   ondemand::document document;
   parse(document);
-  ondemand::object object;
-  check(document.get_object().get(object));
-  walk_object(object, *root_, 1);
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) throw_invalid();
+  try {
+    ondemand::object object;
+    check(document.get_object().get(object));
+    walk_object(object, *root_, 1);
+    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) throw_invalid();
+  } catch (const Error&) {
+    std::fill(row.begin(), row.end(), Value{});
+    throw;
+  }
   if (strict_) check_complete();
 }
 
@@ -152,12 +167,14 @@ void JsonDecoder::parse(ondemand::document& document) {
 }
 
 void JsonDecoder::check_complete() {
+  int missing = -1;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    if (row_[i].kind == Value::Kind::missing) {
-      throw Error(sqlstate::bad_copy_file_format, "missing field \"" + columns_[i].path + "\"", static_cast<int>(i));
-    }
+    if (missing < 0 && row_[i].kind == Value::Kind::missing) missing = static_cast<int>(i);
     if (!columns_[i].needed) row_[i] = Value{};
   }
+  if (extra_) throw Error(sqlstate::bad_copy_file_format, "extra field \"" + shown(*extra_) + "\"");
+  if (missing >= 0)
+    throw Error(sqlstate::bad_copy_file_format, "missing field \"" + columns_[missing].path + "\"", missing);
 }
 
 void JsonDecoder::walk_object(ondemand::object object, JsonPlace& place, size_t depth) {
@@ -167,7 +184,11 @@ void JsonDecoder::walk_object(ondemand::object object, JsonPlace& place, size_t 
     ondemand::field field;
     check(std::move(entry).get(field));
     JsonPlace* child = find(place, position++, field.key().raw());
-    if (child != nullptr) take(*child, field.value(), depth);
+    if (child != nullptr) {
+      take(*child, field.value(), depth);
+    } else if (strict_ && depth == 1 && !extra_) {
+      extra_ = written_key(field.key().raw());
+    }
   }
 }
 
@@ -275,9 +296,7 @@ JsonPlace* JsonDecoder::find(JsonPlace& place, size_t position, const char* key)
       return seen[position].child;
     }
   }
-  const char* end = key;
-  while (*end != '"') end += *end == '\\' ? 2 : 1;
-  std::string_view raw_key(key, static_cast<size_t>(end - key));
+  std::string_view raw_key = written_key(key);
   JsonPlace* child = look_up(place, raw_key);
   if (raw_key.size() <= max_seen_length && position < max_seen_keys) {
     if (position == seen.size()) seen.emplace_back();
@@ -294,11 +313,7 @@ JsonPlace* JsonDecoder::look_up(const JsonPlace& place, std::string_view raw_key
     ondemand::raw_json_string raw(reinterpret_cast<const uint8_t*>(raw_key.data()));
     valid = parser_->unescape(raw, space).get(key) == simdjson::SUCCESS;
   }
-  JsonPlace* child = valid ? place.child(key) : nullptr;
-  if (child == nullptr && strict_ && &place == root_.get()) {
-    throw Error(sqlstate::bad_copy_file_format, "extra field \"" + shown(raw_key) + "\"");
-  }
-  return child;
+  return valid ? place.child(key) : nullptr;
 }
 
 }  // namespace

@@ -164,7 +164,8 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
   std::memset(nulls, true, static_cast<size_t>(descriptor_->natts) * sizeof(bool));
   if (cells_.empty()) return;
   current_attribute_ = -1;
-  first_error_ = nullptr;
+  in_error_ = broken_ = false;
+  reasons_ = nullptr;
   ErrorContext context([&, this] { describe_place(topic, message); });
   try {
     if (headers_attribute_ >= 0) read_headers(message);
@@ -175,7 +176,7 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
       error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
     throw;
   }
-  if (first_error_ != nullptr) fill_junk(message, values, nulls);
+  if (in_error_) fill_junk(message, values, nulls);
 }
 
 void RowBuilder::describe_place(std::string_view topic, const kafka::Message& message) const {
@@ -222,10 +223,11 @@ std::string_view RowBuilder::delimited_text(std::string_view value) const {
   return text;
 }
 
-/// Decodes the value into row_: all missing where it did not decode and the error is kept.
+/// Decodes the value into row_: as far as it did where the error is kept.
 void RowBuilder::decode(const kafka::Message& message) {
   ++counters_.decoded;
   ErrorPtr error;
+  std::ranges::fill(row_, Value{});
   try {
     const bool json = shape_.format.kind == decode::Format::Kind::json;
     decoder_->decode(json ? *message.value : delimited_text(*message.value), row_);
@@ -237,8 +239,8 @@ void RowBuilder::decode(const kafka::Message& message) {
     error = e.data();
   }
   if (!soft()) throw Error(error);
+  broken_ = true;
   keep_error(error->message);
-  std::ranges::fill(row_, Value{});
 }
 
 bool RowBuilder::absent(const Cell& cell, const kafka::Message& message) const noexcept {
@@ -287,8 +289,8 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
       for (; i < cells_.size(); ++i) {
         Cell& cell = cells_[i];
         const bool null = absent(cell, message);
-        // A tombstone has no field that a domain could miss.
-        if (null && (!cell.input.domain || !message.value)) continue;
+        // A tombstone has no field that a domain could miss, and a broken message is an error already.
+        if (null && (!cell.input.domain || !message.value || broken_)) continue;
         if (soft() && !certain(cell)) return;
         current_attribute_ = cell.attribute;
         if (null) {
@@ -369,14 +371,17 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
   }
 }
 
+/// One line for each reason.
 void RowBuilder::keep_error(const char* message) {
-  if (first_error_ != nullptr) return;
-  ++counters_.in_error;
-  first_error_ = call([&] {
+  counters_.in_error += in_error_ ? 0 : 1;
+  in_error_ = true;
+  if (junk_error_attribute_ < 0) return;
+  reasons_ = call([&] {
     // Input functions quote the whole value.
     const char* reason = clipped(message);
-    if (current_attribute_ < 0) return pstrdup(reason);
-    return psprintf("column \"%s\": %s", NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname), reason);
+    if (current_attribute_ >= 0)
+      reason = psprintf("column \"%s\": %s", NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname), reason);
+    return reasons_ == nullptr ? pstrdup(reason) : psprintf("%s\n%s", reasons_, reason);
   });
 }
 
@@ -387,7 +392,7 @@ void RowBuilder::fill_junk(const kafka::Message& message, Datum* values, bool* n
       nulls[junk_attribute_] = false;
     }
     if (junk_error_attribute_ >= 0) {
-      values[junk_error_attribute_] = PointerGetDatum(cstring_to_text(first_error_));
+      values[junk_error_attribute_] = PointerGetDatum(cstring_to_text(reasons_));
       nulls[junk_error_attribute_] = false;
     }
   });

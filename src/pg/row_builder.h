@@ -108,8 +108,11 @@ class RowBuilder {
   int headers_attribute_ = -1;                         ///< -1: not needed
   int junk_attribute_ = -1;                            ///< -1: not needed
   int junk_error_attribute_ = -1;                      ///< -1: not needed
-  int current_attribute_ = -1;   ///< being converted, for the error's context; -1: the message as a whole
-  char* first_error_ = nullptr;  ///< of the row being built, where errors are kept
+  int current_attribute_ = -1;  ///< being converted, for the error's context; -1: the message as a whole
+  // Of the row being built, where errors are kept:
+  bool in_error_ = false;
+  bool broken_ = false;      ///< the message as a whole is in error
+  char* reasons_ = nullptr;  ///< one a line
   Counters counters_;
 };
 

@@ -47,8 +47,10 @@ def assert_rows(session, name, table, messages, columns):
         assert found == table.row(offset, message, columns), (name, message)
         errors = table.errors(message, columns)
         assert bool(reason) == (bool(errors) and "why" in columns), (name, message, reason)
-        named = {column for column, _ in errors}
-        assert not reason or None in named or any(f'column "{column}"' in reason for column in named), (name, message, reason)
+        lines = reason.split("\n") if reason else []
+        assert len(lines) in (0, len(errors)), (name, message, reason)
+        for line, (column, _) in zip(lines, errors, strict=False):
+            assert column is None or line.startswith(f'column "{column}": '), (name, message, reason)
 
 
 def assert_raises(session, name, topic, table, messages, columns, chosen):

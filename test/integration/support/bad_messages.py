@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 
 MISSING = "missing"
+SHAPE = "22P04"  # of a message with too few or too many fields, or that ends within one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,24 +65,23 @@ class Table:
         if message.value is None or not fields:
             return errors
         whole = message.whole or (message.whole_if_strict if self._options.strict else None)
-        if whole:
-            return [(None, whole), *errors]
-        return errors + [(field, found) for field, found in ((field, self._field(message, field)) for field in fields)
-                         if isinstance(found, Bad)]
+        found = [(field, self._field(message, field, whole)) for field in fields]
+        return ([(None, whole)] if whole else []) + errors + [(field, bad) for field, bad in found if isinstance(bad, Bad)]
 
-    def _field(self, message, field):
-        found = message.fields.get(field, MISSING)
+    def _field(self, message, field, whole):
+        """Of a message that is no text or no JSON nothing is there; of one that ends early or has too much, something."""
+        found = MISSING if whole and whole.sqlstate != SHAPE else message.fields.get(field, MISSING)
         if found == MISSING:
             found = None
-        return Bad("23502") if found is None and field in self._not_null else found
+        return Bad("23502") if found is None and field in self._not_null and not whole else found
 
     def row(self, offset, message, looked_at):
         """The row as a dictionary; the reason of an error is left to the caller."""
         errors = self.errors(message, looked_at)
-        whole = any(column is None for column, _ in errors)
+        whole = next((bad for column, bad in errors if column is None), None)
         row = {"offs": str(offset), "key": message.key.decode() if message.key is not None and is_text(message.key) else None}
         for field in self._fields:
-            found = None if message.value is None or whole else self._field(message, field)
+            found = None if message.value is None else self._field(message, field, whole)
             row[field] = None if isinstance(found, Bad) else found
         row["junk"] = shown(message.value) if errors and message.value is not None else None
         return {column: row[column] for column in looked_at if column != "why"}
@@ -133,11 +133,12 @@ def json_messages():
     absent = {field: [*ways, (None, MISSING)] for field, ways in JSON.items()}
     for number, chosen in enumerate(choices(absent)):
         parts = [f'"{field}": {way[0]}' for field, way in zip(FIELDS, chosen, strict=True) if way[0] is not None]
-        strict = [way[2] for way in chosen if len(way) == 3] + [Bad("22P04") for way in chosen if way[0] is None]
+        strict = [way[2] for way in chosen if len(way) == 3] + [Bad(SHAPE) for way in chosen if way[0] is None]
         if number % 3 == 0:
             parts.insert(number % len(parts) if parts else 0, '"more": [1, {"id": 2}]')
-            strict.append(Bad("22P04"))
-        yield Message(("{" + ", ".join(parts) + "}").encode(), outcomes(chosen), whole_if_strict=strict[0] if strict else None)
+            strict.append(Bad(SHAPE))
+        broken = next((bad for bad in strict if bad.sqlstate == "22P02"), None)
+        yield Message(("{" + ", ".join(parts) + "}").encode(), outcomes(chosen), whole_if_strict=broken or next(iter(strict), None))
     for value in [b"no json", b'{"id": 7', b'{"id": 7}}', b"", b" ", b"[1]", b'{"id" 7}', b'{"id": 7, "small": 7,}', b"{}\0"]:
         yield Message(value, whole=Bad("22P02"))
     yield Message(b'{"id": 7, "small": 7, "word": "\xff"}', whole=Bad("22021"))
@@ -145,17 +146,19 @@ def json_messages():
 
 def csv_messages():
     yield from delimited_messages(CSV, ",")
-    yield Message(b"", {"id": None}, whole_if_strict=Bad("22P04"))
-    for value in [b'7,"abc,7', b"7,abc\n,7", b"7,a\rbc,7"]:
-        yield Message(value, whole=Bad("22P04"))
+    yield Message(b"", {"id": None}, whole_if_strict=Bad(SHAPE))
+    yield Message(b'7,"abc,7', {"id": "7"}, whole=Bad(SHAPE))
+    yield Message(b'"7,abc,7', whole=Bad(SHAPE))
+    yield Message(b"7,abc\n,7", {"id": "7", "word": "abc"}, whole=Bad(SHAPE))
+    yield Message(b"two,a\rbc,7", {"id": Bad("22P02"), "word": "a"}, whole=Bad(SHAPE))
     for value in [b"7,a\xff,7", b"7,a\0,7"]:
         yield Message(value, whole=Bad("22021"))
 
 
 def text_messages():
     yield from delimited_messages(TEXT, "\t")
-    for value in [b"7\ta\nb\t7", b"7\t\\.\t7"]:
-        yield Message(value, whole=Bad("22P04"))
+    yield Message(b"7\ta\nb\t7", {"id": "7", "word": "a"}, whole=Bad(SHAPE))
+    yield Message(b"7\t\\.\t7", {"id": "7"}, whole=Bad(SHAPE))
     for value in [b"7\ta\xff\t7", b"7\ta\0\t7"]:
         yield Message(value, whole=Bad("22021"))
 
@@ -168,9 +171,9 @@ def delimited_messages(written, delimiter):
             fields = outcomes(chosen[:length])
             if length < len(FIELDS):
                 if number % 7 == 0:
-                    yield Message(line.encode(), fields, whole_if_strict=Bad("22P04"))
+                    yield Message(line.encode(), fields, whole_if_strict=Bad(SHAPE))
             elif number % 5 == 0:
-                yield Message((line + delimiter + "more").encode(), fields, whole_if_strict=Bad("22P04"))
+                yield Message((line + delimiter + "more").encode(), fields, whole_if_strict=Bad(SHAPE))
             else:
                 yield Message((line + ("\r\n" if number % 3 == 0 else "")).encode(), fields)
 

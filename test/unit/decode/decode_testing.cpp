@@ -55,6 +55,17 @@ std::string show(const Value& value) {
   return "unknown kind";
 }
 
+std::vector<std::string> decode_after_error(const Format& format, const std::vector<Column>& columns,
+                                            std::string_view message) {
+  std::vector<Value> row(columns.size());
+  auto decoder = make_decoder(format, columns);
+  EXPECT_THROW(decoder->decode(message, row), Error);
+  std::vector<std::string> result;
+  result.reserve(row.size());
+  for (const Value& value : row) result.push_back(show(value));
+  return result;
+}
+
 std::vector<std::string> decode_row(Decoder& decoder, size_t columns, std::string_view message) {
   std::vector<Value> row(columns);
   try {

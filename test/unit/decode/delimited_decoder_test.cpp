@@ -98,6 +98,15 @@ TEST(TextFormat, FewerOrMoreFieldsAreErrorsOnlyWhenStrict) {
   EXPECT_EQ(decode_row(text_format(true), two, "x\ty"), (Row{"text x", "text y"}));
 }
 
+TEST(DelimitedFormats, TheFieldsBeforeAFaultAreThere) {
+  EXPECT_EQ(decode_after_error(text_format(true), two, "x"), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(text_format(true), two, "x\ty\tz"), (Row{"text x", "text y"}));
+  EXPECT_EQ(decode_after_error(text_format(), two, "x\t\\."), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(text_format(), two, "x\ny\tz"), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(csv_format(), two, "x,\"y"), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(csv_format(), two, "\"x,y"), (Row{"missing", "missing"}));
+}
+
 TEST(TextFormat, NoColumnsWantAnEmptyLineWhenStrict) {
   EXPECT_EQ(decode_row(text_format(true), {}, ""), Row{});
   EXPECT_EQ(decode_row(text_format(true), {}, "\r\n"), Row{});

@@ -124,7 +124,8 @@ TEST(JsonFormat, KeepsTheJsonTextOfNestedValues) {
   EXPECT_EQ(field(Type::json, object), std::string("input ") + object);
   EXPECT_EQ(field(Type::text, object), std::string("text ") + object);
   EXPECT_EQ(field(Type::int4, "[1,2]"), "input [1,2]");
-  EXPECT_EQ(field(Type::other, "[1, 2]"), "input [1, 2]");
+  EXPECT_EQ(field(Type::other, "[1, 2]"), "nested [1, 2]");
+  EXPECT_EQ(field(Type::other, "\"[1, 2]\""), "input [1, 2]");
   EXPECT_EQ(field(Type::json, R"("a\u0000")"), R"(input "a\u0000")");
 }
 
@@ -285,6 +286,20 @@ TEST(JsonStrict, WantsEveryFieldAndNoOther) {
   EXPECT_EQ(decode_strict(columns, R"({"a": 1, "/g/x": 1})"), Row{"22P04 extra field \"/g/x\""});
   EXPECT_EQ(decode_strict({}, "{}"), Row{});
   EXPECT_EQ(decode_strict({}, R"({"a": 1})"), Row{"22P04 extra field \"a\""});
+}
+
+TEST(JsonStrict, FieldsThatAreThereStay) {
+  Format strict;
+  strict.strict = true;
+  const std::vector<Column> columns = {column("a"), unneeded("b"), column("c")};
+  EXPECT_EQ(decode_after_error(strict, columns, R"({"x": 1, "c": 3, "a": 1, "b": 2})"),
+            (Row{"text 1", "missing", "text 3"}));
+  EXPECT_EQ(decode_after_error(strict, columns, R"({"a": 1, "b": 2})"), (Row{"text 1", "missing", "missing"}));
+  EXPECT_EQ(decode_after_error(strict, columns, R"({"a": 1, "": 2})"), (Row{"text 1", "missing", "missing"}));
+}
+
+TEST(JsonFormat, OfABrokenMessageNothingStays) {
+  EXPECT_EQ(decode_after_error(Format{}, {column("a")}, R"({"a": 1, "b": 2)"), Row{"missing"});
 }
 
 TEST(JsonStrict, CutsLongKeysBetweenCharacters) {

@@ -35,7 +35,8 @@ std::vector<kafka::Range> whole_log(OwnedReading& reading) {
 }
 
 /// The part of the ranges, as one row of offsets, between two positions.
-void append_piece(std::vector<kafka::Range>& pieces, const std::vector<kafka::Range>& ranges, int64_t from, int64_t to) {
+void append_piece(std::vector<kafka::Range>& pieces, const std::vector<kafka::Range>& ranges, int64_t from,
+                  int64_t to) {
   for (const kafka::Range& range : ranges) {
     const int64_t length = range.to - range.from;
     kafka::Range piece = range;
@@ -124,7 +125,8 @@ double average_size(OwnedReading& reading, const std::vector<kafka::Range>& log)
   return static_cast<double>(counters.bytes) / static_cast<double>(counters.messages);
 }
 
-int acquire_sample_rows(Relation relation, int level, HeapTuple* rows, int most, double* total_rows, double* dead_rows) {
+int acquire_sample_rows(Relation relation, int level, HeapTuple* rows, int most, double* total_rows,
+                        double* dead_rows) {
   return pg::entry([&] {
     OwnedReading reading(load_table(relation), relation->rd_rel->relowner);
     const std::vector<kafka::Range> log = whole_log(reading);

@@ -95,10 +95,15 @@ void Scan::next(TupleTableSlot* slot) {
   if (!open_) open();
   if (nothing_wanted_) return;
   const kafka::Message* message = source_->next();
-  if (message == nullptr) return;
+  if (message == nullptr) return finish();
   builder_.build(table_.topic, *message, slot->tts_values, slot->tts_isnull);
   ExecStoreVirtualTuple(slot);
   generated_.compute(table_.topic, *message, slot);
+}
+
+/// All has been read: of the log that was there at first, or of none.
+void Scan::finish() {
+  if (topic_) check_same_log(*topic_);
 }
 
 /// Whether next() would not wait for the topic's ends or for messages. What else a scan may ask the brokers for is

@@ -48,6 +48,7 @@ class Scan {
 
  private:
   void open();
+  void finish();
   bool ready();
   std::unique_ptr<MessageSource> make_source();
   std::vector<Comparand> evaluate();

@@ -88,7 +88,8 @@ def test_values_of_ten_megabytes_come_whole(db, broker, topic, fetch_buffer):
     large = {"message.max.bytes": 3 * LARGE, "queue.buffering.max.kbytes": 10 * LARGE // 1024}
     broker.produce(name, *(json.dumps({"v": value, "n": [value]}) for value in values), settings=large)
     db.execute(f"""CREATE FOREIGN TABLE t (offs bigint OPTIONS ("offset" 'true'), v text, n jsonb, a text[] OPTIONS (field 'n'),
-                   doc bytea OPTIONS (payload 'true'), bad int OPTIONS (field 'v'), junk text OPTIONS (junk 'true'), why text OPTIONS (junk_error 'true'))
+                   doc bytea OPTIONS (payload 'true'), bad int OPTIONS (field 'v'), junk text OPTIONS (junk 'true'),
+                   why text OPTIONS (junk_error 'true'))
                    SERVER pipeline_kafka OPTIONS (topic '{name}');
                    SET kafka_fdw.fetch_buffer = '{fetch_buffer}';
                    CREATE TABLE kept (offs bigint, v text, n jsonb, a text[], doc bytea)""")

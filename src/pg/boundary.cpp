@@ -43,8 +43,9 @@ ErrorData* run_guarded(void (*f)(void*), void* arg) {
   { f(arg); }
   PG_CATCH();
   {
-    // Not in the caller's context: a worker looks at the error after the transaction has gone.
-    MemoryContextSwitchTo(TopMemoryContext);
+    // Not in the caller's context: a worker looks at the error after the transaction has gone. In one of its own,
+    // because FreeErrorData leaves some of what CopyErrorData copies.
+    MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kafka_fdw error", ALLOCSET_SMALL_SIZES));
     error = CopyErrorData();
     FlushErrorState();
     MemoryContextSwitchTo(caller);
@@ -53,12 +54,12 @@ ErrorData* run_guarded(void (*f)(void*), void* arg) {
   return error;
 }
 
-ErrorPtr adopt_error(ErrorData* error) { return ErrorPtr(error, FreeErrorData); }
+ErrorPtr adopt_error(ErrorData* error) {
+  return {error, [](ErrorData* data) { MemoryContextDelete(GetMemoryChunkContext(data)); }};
+}
 
 void Error::set_detail(const char* detail) const {
-  char* copy = call([&] { return MemoryContextStrdup(TopMemoryContext, detail); });
-  if (data_->detail != nullptr) pfree(data_->detail);
-  data_->detail = copy;
+  data_->detail = call([&] { return MemoryContextStrdup(GetMemoryChunkContext(data_.get()), detail); });
 }
 
 ErrorPtr error_of_current_exception() noexcept {

@@ -1,4 +1,4 @@
--- Columns: their types, what fills them, and what a table's own clauses mean for messages that others wrote.
+-- Columns: what fills them, and what a table's own clauses mean for messages that others wrote.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS kafka_fdw;
 \getenv bootstrap KAFKA_BOOTSTRAP
@@ -6,26 +6,12 @@ CREATE SERVER kafka FOREIGN DATA WRAPPER kafka_fdw OPTIONS (brokers :'bootstrap'
 SET timezone = 'UTC';
 \pset null '(null)'
 
--- A string becomes any type by the type's input function; JSON arrays become arrays and objects composite types, as
--- json_populate_record makes them.
-CREATE TYPE regress_address AS (city text, zip int);
-CREATE TYPE regress_item AS ENUM ('pen', 'ink é', 'nib, the last');
+-- Columns come and go: the fields of JSON are found by name.
 CREATE FOREIGN TABLE typed (
-    offs bigint OPTIONS ("offset" 'true'), part int OPTIONS (partition 'true'),
-    id bit(3), item regress_item, price numeric(32,1), address regress_address, tags char(2)[], at timestamp(0),
-    city varchar(10) OPTIONS (field '/address/city'))
+    offs bigint OPTIONS ("offset" 'true'), id bit(3), part int OPTIONS (partition 'true'), item text, price numeric(32,1))
   SERVER kafka OPTIONS (topic 'orders');
-SELECT item, price, address, (address).zip, tags, at, city FROM typed ORDER BY part, offs;
--- A number is no bit string of that length, and the type says so.
-SELECT id FROM typed;
-\echo :LAST_ERROR_SQLSTATE
-
--- Columns come and go: JSON fields are found by name, those of text and csv by position among the fields that are left.
-ALTER FOREIGN TABLE typed DROP id, DROP address, ADD paid boolean, ADD never_there int;
+ALTER FOREIGN TABLE typed DROP id, ADD paid boolean, ADD never_there int;
 SELECT * FROM typed ORDER BY part, offs;
-CREATE FOREIGN TABLE people (id int, name text, born date, note text) SERVER kafka OPTIONS (topic 'people_csv', format 'csv');
-ALTER FOREIGN TABLE people DROP note, DROP born, ADD birthday date;
-SELECT * FROM people ORDER BY id;
 
 -- Generated columns are in no message: reading computes them, whatever fields of that name there are. In text and csv they
 -- take no position.
@@ -37,8 +23,9 @@ CREATE FOREIGN TABLE totals (
 SELECT * FROM totals ORDER BY part, offs;
 SELECT taxed FROM totals WHERE id = 'row 0' ORDER BY taxed;
 SELECT t FROM totals t WHERE taxed < 1;
-ALTER FOREIGN TABLE people ADD initial text GENERATED ALWAYS AS (left(name, 1)) STORED, ADD note text;
-SELECT initial, replace(note, E'\n', '/') AS note FROM people ORDER BY id;
+CREATE FOREIGN TABLE people (id int, name text) SERVER kafka OPTIONS (topic 'people_csv', format 'csv');
+ALTER FOREIGN TABLE people ADD initial text GENERATED ALWAYS AS (left(name, 1)) STORED, ADD born date, ADD note text;
+SELECT initial, born, replace(note, E'\n', '/') AS note FROM people ORDER BY id;
 -- What its expression raises says for which message.
 ALTER FOREIGN TABLE totals ADD inverse numeric GENERATED ALWAYS AS (1 / (price - 2)) STORED;
 SELECT inverse FROM totals WHERE part = 1;
@@ -87,5 +74,4 @@ SELECT xmin FROM typed LIMIT 1;
 \pset null ''
 DROP SERVER kafka CASCADE;
 DROP FUNCTION regress_twice;
-DROP TYPE regress_address, regress_item;
 DROP DOMAIN regress_cheap;

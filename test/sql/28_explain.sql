@@ -19,7 +19,7 @@ DECLARE
 BEGIN
   FOR plan IN EXECUTE format('EXPLAIN (COSTS off, %s) %s', options, query) LOOP
     FOREACH line IN ARRAY string_to_array(plan, E'\n') LOOP
-      CONTINUE WHEN line ~ 'Buffers:|Disabled|^ *[]}{[]+,?$';
+      CONTINUE WHEN line ~ 'Buffers:|Planning:|Disabled|^ *[]}{[]+,?$';
       line := regexp_replace(line, 'Skipped: \d+', 'Skipped: …');
       line := regexp_replace(line, 'rows=(\d+)\.00', 'rows=\1');
       line := regexp_replace(line, ' \(returns \$0\)', '');

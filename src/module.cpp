@@ -44,6 +44,11 @@ void define_settings() {
                           &settings.max_workers, -1, -1, 1024, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   define_duration("kafka_fdw.metadata_ttl", "How long watermarks are kept for row estimates.",
                   &settings.metadata_ttl_ms, 5000, 0, PGC_USERSET);
+  DefineCustomBoolVariable("kafka_fdw.fast_apply", "Insert the rows of consumers in batches where that is possible.",
+                           "Off: always by the statement, for tests.", &settings.fast_apply, true, PGC_USERSET, 0,
+                           nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("kafka_fdw.notify", "Send NOTIFY kafka_consumed with each batch that a consumer commits.",
+                           nullptr, &settings.notify, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("kafka_fdw");
 }
 

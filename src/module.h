@@ -11,6 +11,8 @@ struct Settings {
   bool autostart;
   int max_workers;  ///< -1: no limit
   int metadata_ttl_ms;
+  bool fast_apply;
+  bool notify;
 };
 
 extern Settings settings;

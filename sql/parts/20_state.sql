@@ -52,15 +52,26 @@ CREATE TABLE pipeline_kafka_offsets (
     topic text NOT NULL,
     partition integer NOT NULL,
     next_offset bigint NOT NULL,
+    until_offset bigint,
     messages bigint NOT NULL DEFAULT 0,
     rows bigint NOT NULL DEFAULT 0,
     tombstones bigint NOT NULL DEFAULT 0,
+    rejected bigint NOT NULL DEFAULT 0,
+    rejected_since_begin bigint NOT NULL DEFAULT 0,
     last_timestamp timestamptz,
+    identity_offset bigint,
+    identity_timestamp bigint,
+    identity_checksum bigint,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (consumer_id, topic, partition)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pipeline_kafka_offsets IS 'Per partition the offset of the next message to take, committed together with the rows of those before it';
 COMMENT ON COLUMN pipeline_kafka_offsets.rows IS 'Rows that the statement wrote; of a batch over several partitions they count for its first';
+
+COMMENT ON COLUMN pipeline_kafka_offsets.until_offset IS 'Where the consumer ends';
+COMMENT ON COLUMN pipeline_kafka_offsets.identity_offset IS 'Of the last message that was taken, with its timestamp (ms) and checksum: tells whether the log is still the same';
+COMMENT ON COLUMN pipeline_kafka_offsets.rejected IS 'Messages that were not taken: ignored, or kept in pipeline_kafka_errors';
+COMMENT ON COLUMN pipeline_kafka_offsets.rejected_since_begin IS 'Of these, since the last begin or seek: what reject_limit limits';
 
 CREATE TABLE pipeline_kafka_workers (
     consumer_id bigint NOT NULL REFERENCES pipeline_kafka_consumers ON DELETE CASCADE,
@@ -70,6 +81,8 @@ CREATE TABLE pipeline_kafka_workers (
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     detail text,
     hint text,
+    apply text,
+    apply_reason text,
     rate double precision,
     last_commit_at timestamptz,
     end_offsets jsonb,
@@ -83,6 +96,8 @@ CREATE TABLE pipeline_kafka_workers (
     PRIMARY KEY (consumer_id, slot)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pipeline_kafka_workers IS 'What each worker does now, or did last; written by the workers in transactions of their own';
+COMMENT ON COLUMN pipeline_kafka_workers.apply IS 'fast: rows are inserted in batches; general: by the statement';
+COMMENT ON COLUMN pipeline_kafka_workers.apply_reason IS 'Why it is not fast';
 COMMENT ON COLUMN pipeline_kafka_workers.rate IS 'Messages a second over the last minute';
 COMMENT ON COLUMN pipeline_kafka_workers.end_offsets IS 'Per topic and partition the end of the log as the worker saw it last: {"topic": {"partition": offset}}';
 

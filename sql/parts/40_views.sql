@@ -42,10 +42,10 @@ SELECT c.id, c.stream, c.topic,
        CASE WHEN place.here THEN worst.detail
             ELSE 'It was begun in another database or another cluster, and this is a copy.' END AS detail,
        CASE WHEN place.here THEN worst.hint ELSE 'Call kafka_consume_begin() to have it run here.' END AS hint,
-       'general'::text AS apply,
+       coalesce(applied.apply, CASE WHEN c.statement IS NOT NULL THEN 'general' END) AS apply,
        coalesce(live.workers, 0) AS workers,
        coalesce(done.messages, 0) AS messages, coalesce(done.rows, 0) AS rows,
-       coalesce(done.tombstones, 0) AS tombstones, 0::bigint AS rejected,
+       coalesce(done.tombstones, 0) AS tombstones, coalesce(done.rejected, 0) AS rejected,
        partitions.lag,
        CASE WHEN partitions.lag = 0 THEN interval '0' ELSE partitions.behind END AS behind,
        live.rate,
@@ -53,7 +53,7 @@ SELECT c.id, c.stream, c.topic,
             WHEN live.rate > 0 THEN partitions.lag / live.rate * interval '1 second' END AS eta,
        live.last_commit_at,
        failed.last_error, failed.last_error_at, failed.error_sqlstate, failed.error_topic, failed.error_partition,
-       failed.error_offset
+       failed.error_offset, applied.apply_reason
   FROM pipeline_kafka_consumers c
        CROSS JOIN LATERAL (
            SELECT c.database_oid = d.oid AND c.system_identifier = s.system_identifier AS here
@@ -81,17 +81,21 @@ SELECT c.id, c.stream, c.topic,
              FROM workers w WHERE w.consumer_id = c.id) AS live ON true
        LEFT JOIN LATERAL (
            SELECT sum(o.messages)::bigint AS messages, sum(o.rows)::bigint AS rows,
-                  sum(o.tombstones)::bigint AS tombstones
+                  sum(o.tombstones)::bigint AS tombstones, sum(o.rejected)::bigint AS rejected
              FROM pipeline_kafka_offsets o WHERE o.consumer_id = c.id) AS done ON true
        LEFT JOIN LATERAL (
            SELECT sum(p.lag)::bigint AS lag,
                   max(statement_timestamp() - p.last_timestamp) FILTER (WHERE p.lag > 0) AS behind
              FROM kafka_stat_partitions p WHERE p.id = c.id) AS partitions ON true
        LEFT JOIN LATERAL (
+           SELECT w.apply, w.apply_reason FROM workers w WHERE w.consumer_id = c.id AND w.apply IS NOT NULL
+            ORDER BY w.apply DESC, w.slot LIMIT 1) AS applied ON true
+       LEFT JOIN LATERAL (
            SELECT w.* FROM workers w WHERE w.consumer_id = c.id AND w.last_error_at IS NOT NULL
             ORDER BY w.last_error_at DESC LIMIT 1) AS failed ON true;
 COMMENT ON VIEW kafka_stat_consumers IS 'What each consumer does, how far it is, and why it stands still';
 COMMENT ON COLUMN kafka_stat_consumers.state IS 'The state of the worker that is worst off: error, backoff, waiting, starting, connecting, running, idle; or finished, stopped';
+COMMENT ON COLUMN kafka_stat_consumers.apply IS 'fast: rows are inserted in batches; general: by the statement, for the reason in apply_reason; NULL: nothing was applied yet';
 COMMENT ON COLUMN kafka_stat_consumers.lag IS 'Messages between the stored offsets and the ends of the logs as the workers saw them last';
 COMMENT ON COLUMN kafka_stat_consumers.behind IS 'Age of the last message taken in the partition that is furthest behind';
 COMMENT ON COLUMN kafka_stat_consumers.eta IS 'When the lag will be gone at the present rate';

@@ -59,6 +59,11 @@ class BoundBatch {
   virtual ~BoundBatch() = default;
   /// For a scan that begins: a source over the batch, in the order; or null: the table's topic is not bound.
   virtual std::unique_ptr<MessageSource> source_for(const Table& table, const ScanOrder& order) = 0;
+  /// Whether a message of a bound topic that does not decode is left out, and told here, instead of an error.
+  virtual bool collects_rejects() const = 0;
+  virtual void reject(const kafka::Message& message, const pg::RowError& error) = 0;
+  /// A message of a bound topic did not decode, and its error is on its way.
+  virtual void note_undecodable(const kafka::Message& message) noexcept = 0;
   /// How many rows the planner should expect of the table, or -1: the table's topic is not bound.
   virtual double expected_rows(const Table& table) const = 0;
 };

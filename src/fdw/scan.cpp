@@ -73,7 +73,13 @@ Scan::Scan(ForeignScanState* node)
   // Now, not at the first fetch: the executor may find that it need not fetch at all, and that has looked at the batch
   // too.
   if (BoundBatch* batch = bound_batch()) source_ = batch->source_for(table_, order_);
-  if (source_ == nullptr) source_ = make_source();
+  if (source_ == nullptr) {
+    source_ = make_source();
+  } else {
+    bound_ = bound_batch();
+    rejects_ = bound_->collects_rejects() && !table_.shape.keeps_errors();
+    builder_.collect_errors(rejects_);
+  }
   if (!topic_ || (table_.shape.keeps_errors() && !pg::can_subtransact_in_parallel_mode))
     stay_out_of_parallel_mode(node->ss.ps.state);
 }
@@ -94,16 +100,31 @@ void Scan::next(TupleTableSlot* slot) {
   if (waiting_) return;
   if (!open_) open();
   if (nothing_wanted_) return;
-  const kafka::Message* message = source_->next();
-  if (message == nullptr) return finish();
-  builder_.build(table_.topic, *message, slot->tts_values, slot->tts_isnull);
-  ExecStoreVirtualTuple(slot);
-  generated_.compute(table_.topic, *message, slot);
+  while (const kafka::Message* message = source_->next()) {
+    build(*message, slot);
+    if (rejects_ && builder_.error()) {
+      bound_->reject(*message, *builder_.error());
+      continue;
+    }
+    ExecStoreVirtualTuple(slot);
+    generated_.compute(table_.topic, *message, slot);
+    return;
+  }
+  finish();
 }
 
 /// All has been read: of the log that was there at first, or of none.
 void Scan::finish() {
   if (topic_) check_same_log(*topic_);
+}
+
+void Scan::build(const kafka::Message& message, TupleTableSlot* slot) {
+  try {
+    builder_.build(table_.topic, message, slot->tts_values, slot->tts_isnull);
+  } catch (const pg::Error&) {
+    if (bound_ != nullptr) bound_->note_undecodable(message);
+    throw;
+  }
 }
 
 /// Whether next() would not wait for the topic's ends or for messages. What else a scan may ask the brokers for is

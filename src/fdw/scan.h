@@ -50,6 +50,7 @@ class Scan {
   void open();
   void finish();
   bool ready();
+  void build(const kafka::Message& message, TupleTableSlot* slot);
   std::unique_ptr<MessageSource> make_source();
   std::vector<Comparand> evaluate();
   const std::vector<TimeSlice>& selected();
@@ -66,6 +67,8 @@ class Scan {
   GeneratedColumns generated_;
   pg::RowBuilder builder_;
   std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
+  BoundBatch* bound_ = nullptr;            ///< the batch that is read
+  bool rejects_ = false;                   ///< messages that do not decode are told to it
   std::unique_ptr<MessageSource> source_;  ///< may use topic_: goes first
   SharedRanges* shared_ = nullptr;         ///< none: not shared, or not any more
   ParallelSource* parallel_ = nullptr;     ///< source_, of a scan that is or was shared

@@ -43,29 +43,24 @@ enum Place {
 
 bool is_null(FunctionCallInfo call, int place) { return call->args[place].isnull; }
 
-void refuse_what_is_not_supported(FunctionCallInfo call) {
-  struct Argument {
-    Place place;
-    const char* name;
-    const char* accepted;  ///< null: no value
-  };
-  static constexpr Argument arguments[] = {{place_until, "until", nullptr},
-                                           {place_on_error, "on_error", "stop"},
-                                           {place_reject_limit, "reject_limit", nullptr},
-                                           {place_on_gap, "on_gap", "stop"},
-                                           {place_envelope, "envelope", nullptr},
-                                           {place_key_format, "key_format", nullptr},
-                                           {place_max_rate, "max_rate", nullptr},
-                                           {place_shard, "shard", nullptr},
-                                           {place_group_id, "group_id", nullptr}};
-  for (const Argument& argument : arguments) {
-    if (is_null(call, argument.place)) continue;
-    if (argument.accepted != nullptr && optional_text(call, argument.place) == argument.accepted) continue;
-    const std::string name = argument.name;
-    if (argument.accepted == nullptr)
-      fail(ERRCODE_FEATURE_NOT_SUPPORTED, "argument \"" + name + "\" is not supported yet");
-    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "argument \"" + name + "\" supports only '" + argument.accepted + "' yet");
-  }
+/// A word out of a list. Throws pg::Error 22023 with the list.
+template <class Parse>
+auto optional_word(FunctionCallInfo call, int place, const char* name, const char* words, Parse parse)
+    -> decltype(parse(std::string_view())) {
+  const std::optional<std::string> text = optional_text(call, place);
+  if (!text) return std::nullopt;
+  auto parsed = parse(std::string_view(*text));
+  if (!parsed)
+    fail(ERRCODE_INVALID_PARAMETER_VALUE, std::string("invalid value for argument \"") + name + "\": \"" + *text + "\"",
+         std::string("It must be ") + words + ".");
+  return parsed;
+}
+
+std::optional<std::string> parse_key_format(std::string_view text) {
+  if (text == "avro" || text == "protobuf")
+    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "key_format \"" + std::string(text) + "\" is not supported yet");
+  if (text == "raw" || text == "text" || text == "json") return std::string(text);
+  return std::nullopt;
 }
 
 std::optional<std::string> optional_delimiter(FunctionCallInfo call, int place) {
@@ -85,13 +80,28 @@ void check_parallelism(const std::optional<int>& parallelism) {
     fail(ERRCODE_INVALID_PARAMETER_VALUE, "argument \"parallelism\" must not be negative");
 }
 
-void check_start(const std::optional<std::string>& start) {
-  if (!start) return;
-  const fdw::Position position = fdw::parse_position(*start);
+void check_position(const std::string& text) {
+  const fdw::Position position = fdw::parse_position(text);
   const auto is_stored = [](const fdw::Point& point) { return point.kind == fdw::Point::Kind::stored; };
   if (is_stored(position.all) ||
       std::ranges::any_of(position.partitions, [&](const auto& named) { return is_stored(named.second); }))
     fail(ERRCODE_FEATURE_NOT_SUPPORTED, "the position \"stored\" is for reading only");
+}
+
+/// What the consumer does beyond applying batches.
+void read_policies(FunctionCallInfo call, BeginArguments& given) {
+  given.until = optional_text(call, place_until);
+  if (given.until == "never") given.until = "";
+  given.on_error = optional_word(call, place_on_error, "on_error", "stop, ignore or dead_letter", parse_on_error);
+  given.reject_limit = optional_bigint(call, place_reject_limit);
+  given.on_gap = optional_word(call, place_on_gap, "on_gap", "stop, earliest or latest", parse_on_gap);
+  given.envelope = optional_word(call, place_envelope, "envelope", "none, upsert or debezium", parse_envelope);
+  given.key_format = optional_word(call, place_key_format, "key_format", "raw, text or json", parse_key_format);
+  given.max_rate = optional_int(call, place_max_rate);
+  if (given.max_rate && *given.max_rate < 0)
+    fail(ERRCODE_INVALID_PARAMETER_VALUE, "argument \"max_rate\" must not be negative", "0 means no limit.");
+  given.shard = optional_word(call, place_shard, "shard", "i/n with i from 0 to n - 1", parse_shard);
+  given.group_id = optional_text(call, place_group_id);
 }
 
 }  // namespace
@@ -100,7 +110,6 @@ BeginArguments read_begin_arguments(FunctionCallInfo call) {
   BeginArguments given;
   given.stream = required_text(call, place_stream, "stream");
   given.topic = required_text(call, place_topic, "topic");
-  refuse_what_is_not_supported(call);
   given.parallelism = optional_int(call, place_parallelism);
   given.format = optional_text(call, place_format);
   given.delimiter = optional_delimiter(call, place_delimiter);
@@ -113,6 +122,7 @@ BeginArguments read_begin_arguments(FunctionCallInfo call) {
   given.batch_bytes = optional_bigint(call, place_batch_bytes);
   if (!is_null(call, place_batch_delay))
     given.batch_delay = milliseconds_of(DatumGetPointer(call->args[place_batch_delay].value));
+  read_policies(call, given);
 
   if (given.topic.empty()) fail(ERRCODE_INVALID_PARAMETER_VALUE, "argument \"topic\" must not be empty");
   check_parallelism(given.parallelism);
@@ -120,7 +130,8 @@ BeginArguments read_begin_arguments(FunctionCallInfo call) {
   require_positive(given.batch_bytes, "batch_bytes");
   if (given.batch_delay && given.batch_delay->count() < 0)
     fail(ERRCODE_INVALID_PARAMETER_VALUE, "argument \"batch_delay\" must not be negative");
-  check_start(given.start);
+  if (given.start) check_position(*given.start);
+  if (given.until && !given.until->empty()) check_position(*given.until);
   return given;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ingest/consumer.h"
 #include "pg/arguments.h"
 
 namespace kafka_fdw::ingest {
@@ -31,9 +32,20 @@ struct BeginArguments {
   std::optional<int> batch_size;
   std::optional<int64_t> batch_bytes;
   std::optional<std::chrono::milliseconds> batch_delay;
+  std::optional<std::string> until;  ///< empty: for ever
+  std::optional<OnError> on_error;
+  std::optional<int64_t> reject_limit;  ///< negative: none
+  std::optional<OnGap> on_gap;
+  std::optional<Envelope> envelope;
+  std::optional<std::string> key_format;
+  std::optional<int> max_rate;  ///< 0: none
+  std::optional<Shard> shard;
+  std::optional<std::string> group_id;  ///< empty: none
 
   /// Whether something is given that decides where the messages come from, or how they become rows.
-  bool shapes_rows() const noexcept { return format || delimiter || source || statement || columns || server; }
+  bool shapes_rows() const noexcept {
+    return format || delimiter || source || statement || columns || server || envelope || key_format;
+  }
 };
 
 /// Checks each argument for itself. Throws pg::Error 22004, 22023, or 0A000 for what is not supported yet.

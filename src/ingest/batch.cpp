@@ -9,27 +9,26 @@ namespace kafka_fdw::ingest {
 
 namespace {
 
-using Messages = std::optional<std::span<const kafka::Message>>;
-
 /// The messages of one topic in the batch. Holds no reference to the binding, which an error or a cursor may outlive.
 class BatchSource : public fdw::MessageSource {
  public:
-  BatchSource(std::shared_ptr<const Messages> messages, int32_t topic, bool tombstones, const fdw::ScanOrder& order)
-      : messages_(std::move(messages)), topic_(topic), tombstones_(tombstones), order_(order) {}
+  BatchSource(std::shared_ptr<BoundMessages> bound, int32_t topic, bool tombstones, const fdw::ScanOrder& order)
+      : bound_(std::move(bound)), topic_(topic), tombstones_(tombstones), order_(order) {}
 
   void open(const kafka::OffsetSet& wanted) override {
     place_ = 0;
     wanted_ = wanted;
     everything_ = wanted == kafka::OffsetSet::all();
     intervals_.clear();
+    ++bound_->scans[static_cast<size_t>(topic_)];
     ++counters_.ranges;
   }
 
   const kafka::Message* next() override {
-    if (!*messages_)
+    if (!bound_->messages)
       fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the consumer's batch is over",
            "A cursor that reads a topic of a consumer ends with the consumer's statement.");
-    const std::span<const kafka::Message> messages = **messages_;
+    const std::span<const kafka::Message> messages = *bound_->messages;
     if (ordered_.empty() && order_.kind != fdw::ScanOrder::Kind::none) sort(messages);
     while (place_ < messages.size()) {
       const kafka::Message& message = ordered_.empty() ? messages[place_] : *ordered_[place_];
@@ -37,7 +36,7 @@ class BatchSource : public fdw::MessageSource {
       if (message.topic != topic_ || (!message.value && !tombstones_) || !selects(message)) continue;
       ++counters_.messages;
       counters_.bytes += static_cast<int64_t>(message.bytes());
-      return &message;
+      return bound_->last_given = &message;
     }
     return nullptr;
   }
@@ -52,6 +51,7 @@ class BatchSource : public fdw::MessageSource {
   }
 
   bool selects(const kafka::Message& message) {
+    if (!bound_->left_out.empty() && bound_->left_out.contains(&message)) return false;
     if (everything_) return true;
     auto found = intervals_.find(message.partition);
     if (found == intervals_.end())
@@ -62,7 +62,7 @@ class BatchSource : public fdw::MessageSource {
     return std::ranges::any_of(found->second, holds);
   }
 
-  std::shared_ptr<const Messages> messages_;
+  std::shared_ptr<BoundMessages> bound_;
   int32_t topic_;
   bool tombstones_;
   fdw::ScanOrder order_;
@@ -74,26 +74,31 @@ class BatchSource : public fdw::MessageSource {
   Counters counters_;
 };
 
-/// Whether a row of the table can say that its message is a tombstone.
+}  // namespace
+
 bool can_show_tombstones(const fdw::Table& table) {
   return std::ranges::any_of(table.shape.columns, [](const pg::RowColumn& column) {
     return column.role == pg::ColumnRole::tombstone || column.role == pg::ColumnRole::payload;
   });
 }
 
-}  // namespace
-
-BatchBinding::BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages)
+BatchBinding::BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages,
+                           Rejections* rejections)
     : consumer_(consumer),
       server_(server),
-      messages_(std::make_shared<Messages>(messages)),
+      bound_(std::make_shared<BoundMessages>()),
+      rejections_(rejections),
       topics_(consumer.topics.size()),
       outer_(fdw::bound_batch()) {
+  bound_->messages = messages;
+  bound_->scans.resize(consumer.topics.size());
+  if (rejections != nullptr)
+    for (const auto& [message, rejection] : *rejections) bound_->left_out.insert(message);
   fdw::set_bound_batch(this);
 }
 
 BatchBinding::~BatchBinding() {
-  messages_->reset();
+  bound_->messages.reset();
   fdw::set_bound_batch(outer_);
 }
 
@@ -110,7 +115,16 @@ std::unique_ptr<fdw::MessageSource> BatchBinding::source_for(const fdw::Table& t
   TopicState& state = topics_[static_cast<size_t>(topic)];
   state.read = true;
   state.shows_tombstones |= tombstones;
-  return std::make_unique<BatchSource>(messages_, topic, tombstones, order);
+  return std::make_unique<BatchSource>(bound_, topic, tombstones, order);
+}
+
+void BatchBinding::reject(const kafka::Message& message, const pg::RowError& error) {
+  bound_->left_out.insert(&message);
+  rejections_->emplace(&message, Rejection{.failure = failure_of_row(error), .by_statement = false});
+}
+
+bool BatchBinding::was_scanned_again() const {
+  return std::ranges::any_of(bound_->scans, [](int count) { return count > 1; });
 }
 
 double BatchBinding::expected_rows(const fdw::Table& table) const {

@@ -1,3 +1,4 @@
+#include "ingest/applying.h"
 #include "ingest/fail.h"
 #include "ingest/fence.h"
 #include "ingest/kafka_table.h"
@@ -195,6 +196,8 @@ bool begin_again(pg::Spi& spi, Starter& starter, const Consumer& found, Oid stre
     starter.start(found, running_slots(spi, found));
     return true;
   }
+  refuse_within_batch(found);
+  lock_stream(stream);
   lock_consumer_exclusively(found.id);
   const std::optional<Consumer> stored = load_consumer(spi, found.id);
   if (!stored) return false;

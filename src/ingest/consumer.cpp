@@ -16,8 +16,9 @@ namespace {
 
 const std::string select_consumer = R"(
   SELECT id, stream, stream_name, topic, topics, source, owns_source, statement, columns, server, parallelism, format,
-         delimiter, start, batch_size, batch_bytes, (extract(epoch FROM batch_delay) * 1000)::bigint, search_path,
-         owner, enabled, epoch, system_identifier, database_oid
+         delimiter, start, batch_size, batch_bytes, (extract(epoch FROM batch_delay) * 1000)::bigint, until, on_error,
+         reject_limit, on_gap, envelope, key_format, max_rate, shard, group_id, search_path, owner, enabled, epoch,
+         system_identifier, database_oid
     FROM $S.pipeline_kafka_consumers )";
 
 std::vector<std::string> string_list(const pg::Rows& rows, int column) {
@@ -48,6 +49,15 @@ std::optional<Consumer> read_consumer(const pg::Rows& rows) {
   c.batch_size = static_cast<int>(rows.integer(0, next()).value_or(0));
   c.batch_bytes = rows.integer(0, next()).value_or(0);
   c.batch_delay = std::chrono::milliseconds(rows.integer(0, next()).value_or(0));
+  c.until = rows.text(0, next());
+  c.on_error = parse_on_error(rows.string(0, next())).value_or(OnError::stop);
+  c.reject_limit = rows.integer(0, next());
+  c.on_gap = parse_on_gap(rows.string(0, next())).value_or(OnGap::stop);
+  c.envelope = parse_envelope(rows.string(0, next())).value_or(Envelope::none);
+  c.key_format = rows.string(0, next());
+  if (const auto rate = rows.integer(0, next())) c.max_rate = static_cast<int>(*rate);
+  c.shard = parse_shard(rows.string(0, next())).value_or(Shard{});
+  c.group_id = rows.text(0, next());
   c.search_path = rows.string(0, next());
   c.owner = rows.string(0, next());
   c.enabled = rows.boolean(0, next());
@@ -58,7 +68,17 @@ std::optional<Consumer> read_consumer(const pg::Rows& rows) {
   return c;
 }
 
-/// The columns of the stream that the source has too.
+}  // namespace
+
+std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id, bool in_active_snapshot) {
+  return read_consumer(run_as_owner(spi, select_consumer + "WHERE id = $1", {pg::Param::int8(id)}, in_active_snapshot));
+}
+
+std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic) {
+  return read_consumer(run_as_owner(spi, select_consumer + "WHERE stream = $1 AND topic = $2",
+                                    {pg::Param::oid(stream), pg::Param::text(std::string_view(topic))}));
+}
+
 std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vector<Attribute>& source) {
   std::vector<Attribute> result;
   for (const Attribute& attribute : filled_columns(attributes_of(consumer.stream), consumer.columns)) {
@@ -71,17 +91,6 @@ std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vect
   if (result.empty())
     fail(ERRCODE_UNDEFINED_COLUMN, "the source and the stream " + consumer.stream_name + " have no column in common");
   return result;
-}
-
-}  // namespace
-
-std::optional<Consumer> load_consumer(pg::Spi& spi, ConsumerId id) {
-  return read_consumer(run_as_owner(spi, select_consumer + "WHERE id = $1", {pg::Param::int8(id)}));
-}
-
-std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::string& topic) {
-  return read_consumer(run_as_owner(spi, select_consumer + "WHERE stream = $1 AND topic = $2",
-                                    {pg::Param::oid(stream), pg::Param::text(std::string_view(topic))}));
 }
 
 std::string apply_statement(const Consumer& consumer) {

@@ -1,4 +1,5 @@
 #include "fdw/scoped_lease.h"
+#include "ingest/applying.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
 #include "ingest/fence.h"
@@ -26,8 +27,13 @@ namespace {
 /// Locks the consumer and loads it as it is then. Absent: it was dropped meanwhile.
 std::optional<Consumer> lock_and_load(pg::Spi& spi, ConsumerId id) {
   lock_consumer_exclusively(id);
-  std::optional<Consumer> consumer = load_consumer(spi, id);
-  if (consumer) check_may_change(*consumer);
+  // An older snapshot, of a transaction that is not READ COMMITTED, could show one that runs as ended.
+  const pg::LatestSnapshot latest;
+  std::optional<Consumer> consumer = load_consumer(spi, id, true);
+  if (consumer) {
+    check_may_change(*consumer);
+    refuse_within_batch(*consumer);
+  }
   return consumer;
 }
 

@@ -1,5 +1,7 @@
 #include "ingest/failure.h"
 
+#include <new>
+
 extern "C" {
 #include "utils/errcodes.h"
 }
@@ -51,14 +53,37 @@ FailureClass classify(int sqlstate) {
       break;
   }
   const int category = ERRCODE_TO_CATEGORY(sqlstate);
-  if (category == ERRCODE_CONNECTION_EXCEPTION || category == ERRCODE_INSUFFICIENT_RESOURCES)
-    return FailureClass::transient;
-  // A limit that a batch exceeds, its halves may not; one that a message exceeds (an index row too large) is that
-  // message's fault.
-  if (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+  if (category == ERRCODE_CONNECTION_EXCEPTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
       category == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+    return FailureClass::transient;
+  if (category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
     return FailureClass::bad_message;
   return FailureClass::bad_consumer;
+}
+
+Failure failure_of_error(const ErrorData& error) {
+  Failure failure;
+  failure.failure_class = classify(error.sqlerrcode);
+  failure.message = text_of(error.message);
+  failure.detail = text_of(error.detail);
+  failure.hint = text_of(error.hint);
+  failure.sqlstate = unpack_sql_state(error.sqlerrcode);
+  failure.column = text_of(error.column_name);
+  if (error.context != nullptr) failure.detail += (failure.detail.empty() ? "" : "\n") + text_of(error.context);
+  return failure;
+}
+
+Failure failure_of_row(const pg::RowError& error) {
+  Failure failure;
+  failure.failure_class = FailureClass::bad_message;
+  failure.message = error.message;
+  failure.sqlstate = unpack_sql_state(error.sqlstate);
+  failure.column = error.column;
+  return failure;
+}
+
+bool is_too_much(const Failure& failure) {
+  return failure.sqlstate == "57014" || failure.sqlstate == "53200" || failure.sqlstate.starts_with("54");
 }
 
 Failure failure_of_current_exception() {
@@ -66,13 +91,11 @@ Failure failure_of_current_exception() {
   try {
     throw;
   } catch (const pg::Error& error) {
-    const ErrorData* data = error.data().get();
-    failure.failure_class = classify(data->sqlerrcode);
-    failure.message = text_of(data->message);
-    failure.detail = text_of(data->detail);
-    failure.hint = text_of(data->hint);
-    failure.sqlstate = unpack_sql_state(data->sqlerrcode);
-    if (data->context != nullptr) failure.detail += (failure.detail.empty() ? "" : "\n") + text_of(data->context);
+    return failure_of_error(*error.data());
+  } catch (const std::bad_alloc&) {
+    failure.failure_class = FailureClass::transient;
+    failure.message = "out of memory";
+    failure.sqlstate = "53200";
   } catch (const kafka::Error& error) {
     failure.failure_class = classify(error.error_class());
     failure.message = error.what();

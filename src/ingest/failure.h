@@ -5,7 +5,7 @@
 
 #include "kafka/error.h"
 #include "kafka/message.h"
-#include "pg/boundary.h"
+#include "pg/row_builder.h"
 
 namespace kafka_fdw::ingest {
 
@@ -25,14 +25,10 @@ struct Failure {
   std::string detail;
   std::string hint;
   std::string sqlstate;
+  std::string column;  ///< at fault; empty: none in particular
   std::optional<std::string> topic;
   std::optional<int32_t> partition;
   std::optional<int64_t> offset;
-};
-
-/// Thrown where the consumer must stop: at a bad message, or at a gap in the log.
-struct Stop {
-  Failure failure;
 };
 
 /// The class of an error that PostgreSQL raised: while a statement ran, or otherwise.
@@ -40,5 +36,12 @@ FailureClass classify(int sqlstate);
 
 /// The exception in flight, in a catch block.
 Failure failure_of_current_exception();
+Failure failure_of_error(const ErrorData& error);
+
+/// A message that did not decode.
+Failure failure_of_row(const pg::RowError& error);
+
+/// Whether a smaller batch may get past it: a limit of time, of memory, or of what PostgreSQL can do at once.
+bool is_too_much(const Failure& failure);
 
 }  // namespace kafka_fdw::ingest

@@ -67,6 +67,23 @@ bool try_lock_consumer_shared(ConsumerId id) {
   });
 }
 
+bool holds_fence(pg::Spi& spi, const Consumer& consumer) {
+  return try_lock_consumer_shared(consumer.id) &&
+         run_as_owner(spi,
+                      "SELECT FROM $S.pipeline_kafka_consumers "
+                      "WHERE id = $1 AND epoch = $2 AND enabled AND owner = session_user",
+                      {pg::Param::int8(consumer.id), pg::Param::int8(consumer.epoch)})
+                 .processed() == 1;
+}
+
+void lock_stream(Oid stream) {
+  pg::call([&] { LockRelationOid(stream, RowExclusiveLock); });
+}
+
+bool try_lock_stream(Oid stream) {
+  return pg::call([&] { return ConditionalLockRelationOid(stream, RowExclusiveLock); });
+}
+
 bool try_lock_slot(ConsumerId id, int slot) {
   const LOCKTAG tag = slot_lock(id, slot);
   return pg::call([&] { return try_session_lock(tag); });

@@ -8,6 +8,21 @@ namespace kafka_fdw::ingest {
 /// Sub-object 0 is the fence between its workers' commits and whoever changes it; sub-object slot + 1 is a worker's
 /// slot.
 
+/// The fence of a worker, last in its transaction: the lock, and whether the consumer is still as it was loaded. False:
+/// roll back. For where no plan of it is kept.
+bool holds_fence(pg::Spi& spi, const Consumer& consumer);
+
+/// Thrown where the stream is locked by somebody else: a worker waits for it without holding anything.
+struct StreamLocked {};
+
+/// Until the end of the transaction, as who writes to it. For end, drop, seek and the like: taken before the consumer's
+/// lock, never after, so that a session which holds the stream can still come to the consumer.
+void lock_stream(Oid stream);
+
+/// Whether rows can be written to the stream now: nobody holds it, or waits for it, with a lock that conflicts. Until
+/// the end of the transaction.
+bool try_lock_stream(Oid stream);
+
 /// Until the end of the transaction; waits for commits in flight, fairly queued. For end, drop, seek, a changing begin,
 /// once.
 void lock_consumer_exclusively(ConsumerId id);

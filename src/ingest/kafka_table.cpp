@@ -100,6 +100,9 @@ class PlannedBatch final : public fdw::BoundBatch {
   explicit PlannedBatch(int rows) : rows_(rows), outer_(fdw::bound_batch()) { fdw::set_bound_batch(this); }
   ~PlannedBatch() override { fdw::set_bound_batch(outer_); }
   std::unique_ptr<fdw::MessageSource> source_for(const fdw::Table&, const fdw::ScanOrder&) override { return nullptr; }
+  bool collects_rejects() const override { return false; }
+  void reject(const kafka::Message&, const pg::RowError&) override {}
+  void note_undecodable(const kafka::Message&) noexcept override {}
   double expected_rows(const fdw::Table&) const override { return rows_; }
 
  private:

@@ -2,9 +2,11 @@
 
 #include "fdw/connection.h"
 #include "fdw/scoped_lease.h"
+#include "ingest/applying.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
 #include "ingest/fence.h"
+#include "ingest/gaps.h"
 #include "ingest/lookup.h"
 #include "ingest/source_table.h"
 #include "ingest/state.h"
@@ -28,6 +30,10 @@ struct Limits {
   size_t messages;
   size_t bytes;
 };
+
+[[noreturn]] void throw_moved() {
+  throw kafka::Error(kafka::ErrorClass::other, "the offsets of the consumer changed while it was locked");
+}
 
 /// Messages from the survey's ranges until the limits are met or the end of the log, as it was at the call, is reached.
 kafka::MessageBatch read_batch(kafka::Client& client, kafka::RangeReader& reader, Limits limits) {
@@ -54,14 +60,56 @@ kafka::MessageBatch read_batch(kafka::Client& client, kafka::RangeReader& reader
 }
 
 /// The offsets behind the batch, of the partitions that advance.
-Offsets next_offsets(const kafka::RangeReader& reader, const Survey& survey, const Offsets& stored) {
+Offsets next_offsets(const kafka::RangeReader& reader, const Survey& survey, const PartitionStates& stored) {
   Offsets next = survey.first;
   for (const kafka::RangeReader::Position& position : reader.positions()) {
-    const std::pair place{position.topic, position.partition};
+    const Place place{position.topic, position.partition};
     const auto old = stored.find(place);
-    if (old == stored.end() || position.next_offset > old->second) next[place] = position.next_offset;
+    if (old == stored.end() || position.next_offset > old->second.next_offset) next[place] = position.next_offset;
   }
   return next;
+}
+
+/// What of the survey is to be read: no further than the consumer's end.
+std::vector<kafka::Range> ranges_to_read(const Consumer& consumer, const Survey& survey,
+                                         const PartitionStates& stored) {
+  std::vector<kafka::Range> ranges;
+  for (kafka::Range range : survey.ranges) {
+    if (const auto state = stored.find({range.topic, range.partition}); state != stored.end()) {
+      range.from = state->second.next_offset;
+      if (consumer.until) range.to = std::max(range.from, std::min(range.to, state->second.until.value_or(range.from)));
+    } else if (consumer.until) {
+      continue;
+    }
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
+/// Where the log does not go on, as the consumer's on_gap says.
+void settle_gaps(pg::Spi& spi, const Consumer& consumer, const Survey& survey, PartitionStates& stored) {
+  if (const Failure* failure = stopping_gap(consumer, survey))
+    throw kafka::Error(kafka::ErrorClass::out_of_range, failure->message, failure->detail, failure->hint);
+  if (!jump_gaps(spi, consumer, survey.gaps, true)) throw_moved();
+  for (const Gap& gap : survey.gaps)
+    stored[gap.place] = {.next_offset = gap.goes_on, .until = stored[gap.place].until, .identity = {}};
+}
+
+/// Errors of messages come out where the consumer stops at them, for the caller's transaction is at stake.
+void take(pg::Spi& spi, const Consumer& consumer, Oid server, const Portion& portion, const PartitionStates& stored) {
+  Step step(consumer, server, Applier::Transaction::of_caller);
+  std::optional<Taken> taken;
+  if (consumer.on_error == OnError::stop) {
+    taken = step.take(spi, portion, stored, true);
+  } else {
+    Streak streak;
+    taken = step.sift(spi, portion, stored, true, streak, nullptr);
+  }
+  if (!taken) throw_moved();
+  if (taken->stop)
+    fail(ERRCODE_DATA_EXCEPTION, taken->stop->message, taken->stop->hint,
+         "Topic \"" + *taken->stop->topic + "\", partition " + std::to_string(*taken->stop->partition) + ", offset " +
+             std::to_string(*taken->stop->offset) + ". " + taken->stop->detail);
 }
 
 /// As the consumer's owner.
@@ -70,18 +118,19 @@ int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
   const Oid server = server_of(consumer);
   pg::Spi spi;
   if (consumer.owns_source && sync_source(spi, consumer)) consumer = *load_consumer(spi, consumer.id);
-  const Offsets stored = load_offsets(spi, consumer);
+  PartitionStates stored = load_partitions(spi, consumer);
   fdw::ScopedLease lease(load_connection(consumer, owner));
-  const Survey survey = survey_log(lease.client(), consumer, stored, [](int32_t) { return true; });
+  const Survey survey = survey_log(lease.client(), load_connection(consumer, owner, kafka::Reading::few), consumer,
+                                   stored, [&](int32_t partition) { return consumer.takes(partition); });
+  settle_gaps(spi, consumer, survey, stored);
   // What holds on to the client has the same owner.
   auto& batch = pg::make_owned<kafka::MessageBatch>(lease.context());
   auto& reader = pg::make_owned<std::optional<kafka::RangeReader>>(lease.context());
-  reader.emplace(lease.client(), consumer.topics, survey.ranges);
+  reader.emplace(lease.client(), consumer.topics, ranges_to_read(consumer, survey, stored));
   batch = read_batch(lease.client(), *reader, limits);
   const Portion portion{batch.messages(), next_offsets(*reader, survey, stored)};
   reader.reset();
-  if (!portion.next.empty() && !Step(consumer, server).take(spi, portion, stored, true))
-    throw kafka::Error(kafka::ErrorClass::other, "the offsets of the consumer changed while it was locked");
+  if (!portion.next.empty()) take(spi, consumer, server, portion, stored);
   const auto taken = static_cast<int64_t>(batch.size());
   batch.clear();
   lease.give_back();
@@ -91,21 +140,24 @@ int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
 int64_t consume_once(const Consumer& consumer, std::optional<int64_t> max_messages) {
   Limits limits{static_cast<size_t>(consumer.batch_size), static_cast<size_t>(consumer.batch_bytes)};
   if (max_messages) limits.messages = static_cast<size_t>(*max_messages);
-  try {
-    return take_once(consumer, owner_of(consumer), limits);
-  } catch (const Stop& stop) {
-    throw kafka::Error(kafka::ErrorClass::out_of_range, stop.failure.message, stop.failure.detail, stop.failure.hint);
-  }
+  return take_once(consumer, owner_of(consumer), limits);
 }
 
 /// The caller's rights are checked, and nobody else takes from the consumer until the caller's transaction ends.
 Consumer lock_consumer(const std::string& stream, const std::string& topic) {
   pg::Spi spi;
-  const Consumer found = require_consumer(spi, stream, topic);
-  check_may_change(found);
-  lock_consumer_exclusively(found.id);
-  // Whoever held the lock before may have changed it.
-  return require_consumer(spi, stream, topic);
+  for (;;) {
+    const Consumer found = require_consumer(spi, stream, topic);
+    check_may_change(found);
+    refuse_within_batch(found);
+    lock_stream(found.stream);
+    lock_consumer_exclusively(found.id);
+    // Whoever held the lock before may have changed it, or its name; the lock is on this one.
+    if (auto locked = load_consumer(spi, found.id)) {
+      check_may_change(*locked);
+      return *locked;
+    }
+  }
 }
 
 }  // namespace

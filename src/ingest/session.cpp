@@ -3,22 +3,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "fdw/connection.h"
+#include "ingest/catalog_watch.h"
 #include "ingest/fence.h"
 #include "ingest/source_table.h"
 #include "ingest/state.h"
-#include "ingest/survey.h"
 #include "ingest/transaction.h"
 #include "pg/wait.h"
 
 extern "C" {
-#include "access/xact.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
-#include "utils/syscache.h"
 }
 
 namespace kafka_fdw::ingest {
@@ -31,31 +26,17 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds tick_interval{1};
+constexpr seconds ends_check_interval{5};
 constexpr seconds partition_check_interval{30};
-constexpr seconds probe_timeout{2};
 constexpr seconds idle_after{1};
 
-uint64_t changes = 0;
-Session* active = nullptr;
-
-Offsets next_offsets(std::span<const kafka::Message> messages) {
-  Offsets next;
-  for (const kafka::Message& message : messages) next[{message.topic, message.partition}] = message.offset + 1;
-  return next;
+/// A worker's part of what the consumer may take.
+std::optional<double> rate_of_worker(const Consumer& consumer) {
+  if (!consumer.max_rate) return std::nullopt;
+  return static_cast<double>(*consumer.max_rate) / std::max(1, consumer.parallelism);
 }
 
 }  // namespace
-
-uint64_t catalog_changes() noexcept { return changes; }
-
-void watch_catalog() {
-  pg::call([] {
-    CacheRegisterRelcacheCallback([](Datum, Oid) { ++changes; }, 0);
-    for (const int cache : {FOREIGNSERVEROID, USERMAPPINGOID, NAMESPACEOID, PROCOID, TYPEOID, AUTHOID, AUTHMEMROLEMEM})
-      CacheRegisterSyscacheCallback(
-          cache, [](Datum, int, uint32) { ++changes; }, 0);
-  });
-}
 
 void take_in_settings() {
   if (!ConfigReloadPending) return;
@@ -80,184 +61,152 @@ bool is_current(const Consumer& consumer) {
   return current;
 }
 
-Session::Session(const Consumer& consumer, int slot, Status& status)
+Session::Session(const Consumer& consumer, int slot, Status& status, Pace& pace, StreamWait& stream_wait)
     : consumer_(consumer),
       slot_(slot),
       status_(status),
-      activity_(consumer.statement.value_or("INSERT INTO " + consumer.stream_name + ", from topic " + consumer.topic)) {
-  active = this;
-}
+      pace_(pace),
+      stream_wait_(stream_wait),
+      feed_(consumer),
+      probes_(consumer, slot, feed_, status),
+      rate_(rate_of_worker(consumer)) {}
 
-Session::~Session() { active = nullptr; }
+Session::~Session() = default;
 
-void Session::abandon_client() noexcept {
-  if (active == nullptr) return;
-  active->batch_.clear();  // messages must not outlive their handle
-  active->reader_.reset();
-  active->lease_.reset();
-}
-
-void Session::run() {
-  if (!connect()) return;
+bool Session::run() {
+  if (!connect()) return false;
   next_tick_ = Clock::now() + tick_interval;
   next_partition_check_ = Clock::now() + partition_check_interval;
   for (;;) {
-    if (!fill()) {
-      wait_for_messages();
-    } else if (const auto rest = rest_of_delay(); rest.count() > 0) {
-      pg::wait_latch(rest);
-    } else if (!follow_catalog() || !take_batch()) {
-      return;
+    try {
+      if (!has_work()) {
+        if (consumer_.until && feed_.is_finished()) return true;
+        wait_for_messages();
+      } else if (const auto rest = rest_of_delay(); rest.count() > 0) {
+        pg::wait_latch(rest);
+      } else if (!follow_catalog() || !take_batch()) {
+        return false;
+      }
+    } catch (const StreamLocked&) {
+      stream_wait_.wait(consumer_);
+    } catch (const LogChanged&) {
+      return false;  // the next survey says what to do
     }
-    if (Clock::now() >= next_tick_ && !tick()) return;
+    if (Clock::now() >= next_tick_ && !tick()) return false;
   }
 }
 
-/// Reads the catalog, leases a client, and starts a reader at the stored offsets. False: the consumer must be loaded
+/// As the catalog is now. In a transaction.
+Session::Wiring Session::read_wiring(pg::Spi& spi) const {
+  Wiring wiring;
+  wiring.consumer_changed = !consumer_.statement && sync_source_softly(spi, consumer_);
+  if (wiring.consumer_changed) return wiring;
+  const Oid user = pg::call([] { return GetUserId(); });
+  wiring.server = server_of(consumer_);
+  wiring.many = load_connection(consumer_, user);
+  wiring.few = load_connection(consumer_, user, kafka::Reading::few);
+  return wiring;
+}
+
+/// Reads the catalog, leases a client, and follows the log from the stored offsets. False: the consumer must be loaded
 /// anew.
 bool Session::connect() {
-  status_.set(WorkerState::connecting);
+  if (!stream_wait_.is_waiting()) status_.set(WorkerState::connecting);
   catalog_seen_ = catalog_changes();
-  fdw::Connection connection;
+  Wiring wiring;
+  PartitionStates stored;
   {
     Transaction transaction;
-    bool changed = false;
     {
       pg::Spi spi;
-      changed = !consumer_.statement && sync_source(spi, consumer_);
-      server_ = server_of(consumer_);
-      connection = load_connection(consumer_, pg::call([] { return GetUserId(); }));
-      connection_key_ = connection.pool_key;
-      stored_ = load_offsets(spi, consumer_);
+      wiring = read_wiring(spi);
+      stored = load_partitions(spi, consumer_);
     }
     transaction.commit();
-    if (changed) return false;
   }
-  step_.emplace(consumer_, server_);
-  lease_.emplace(fdw::lease_client(connection));
-  Survey survey = survey_log(lease_->client(), consumer_, stored_,
-                             [this](int32_t partition) { return partition % consumer_.parallelism == slot_; });
-  // Where a partition begins is settled before its first message, and seen in the views.
-  if (!survey.first.empty() && !commit({{}, survey.first})) return false;
-  for (kafka::Range& range : survey.ranges) {
-    status_.note_end({range.topic, range.partition}, std::exchange(range.to, kafka::OffsetSet::max_offset));
-    partitions_.emplace(range.topic, range.partition);
-  }
-  reader_.emplace(lease_->client(), consumer_.topics, survey.ranges);
+  if (wiring.consumer_changed) return false;
+  connection_key_ = wiring.many.pool_key;
+  feed_.connect(wiring.many);
+  Survey survey = survey_log(feed_.client(), wiring.few, consumer_, stored,
+                             [this](int32_t partition) { return consumer_.takes(slot_, partition); });
+  taker_.emplace(consumer_, wiring.server, wiring.few, std::move(stored), pace_, status_);
+  if (consumer_.group_id) publisher_.emplace(wiring.few, *consumer_.group_id, consumer_.topics);
+  if (!settle(survey)) return false;
+  for (const kafka::Range& range : survey.ranges) status_.note_end({range.topic, range.partition}, range.to);
+  feed_.follow(ranges_to_follow(survey));
   return true;
 }
 
-std::vector<int32_t> Session::followed_partitions(int32_t topic) const {
-  std::vector<int32_t> partitions;
-  for (const Place& place : partitions_)
-    if (place.first == topic) partitions.push_back(place.second);
-  return partitions;
+/// Stores where partitions begin before their first message, and goes over gaps, or stops at one. False: the fence was
+/// lost.
+bool Session::settle(const Survey& survey) {
+  if (const Failure* failure = stopping_gap(consumer_, survey)) throw Stop{*failure};
+  if (!survey.gaps.empty() && !taker_->jump(survey.gaps)) return false;
+  return survey.first.empty() || consumer_.until || taker_->take({{}, survey.first});
 }
+
+/// With an end for the consumer, partitions that it was not resolved for are none of its own.
+std::vector<kafka::Range> Session::ranges_to_follow(const Survey& survey) const {
+  std::vector<kafka::Range> ranges;
+  for (kafka::Range range : survey.ranges) {
+    const auto stored = taker_->stored().find({range.topic, range.partition});
+    const bool known = stored != taker_->stored().end();
+    if (known) range.from = stored->second.next_offset;
+    range.to = kafka::OffsetSet::max_offset;
+    if (consumer_.until) {
+      if (!known || !stored->second.until) continue;
+      range.to = std::max(range.from, *stored->second.until);
+    }
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
+size_t Session::batch_limit() const { return pace_.limit(static_cast<size_t>(consumer_.batch_size)); }
 
 /// Takes what librdkafka has; true: there is something to commit.
-bool Session::fill() {
-  kafka::Client& client = lease_->client();
-  client.drain_events();
-  client.serve_errors();
-  const auto most = static_cast<size_t>(consumer_.batch_size);
-  const auto most_bytes = static_cast<size_t>(consumer_.batch_bytes);
-  while (batch_.size() < most && batch_.bytes() < most_bytes)
-    if (reader_->poll(batch_, most - batch_.size(), most_bytes - batch_.bytes()) !=
-        kafka::RangeReader::Status::messages)
-      break;
-  return !batch_.empty() || !advanced().empty();
-}
-
-/// Where the log is read on, for the partitions that moved: over messages, or over what is none (markers, aborted
-/// records, gaps).
-Offsets Session::advanced() const {
-  Offsets next;
-  for (const kafka::RangeReader::Position& position : reader_->positions()) {
-    const Place place{position.topic, position.partition};
-    const auto stored = stored_.find(place);
-    if (stored == stored_.end() || position.next_offset > stored->second) next[place] = position.next_offset;
-  }
-  return next;
+bool Session::has_work() {
+  const size_t held = feed_.messages().size();
+  feed_.fill(std::min(batch_limit(), held + rate_.allowed(batch_limit())), static_cast<size_t>(consumer_.batch_bytes));
+  rate_.take(feed_.messages().size() - held);
+  return !feed_.messages().empty() || !feed_.advanced(taker_->stored()).empty();
 }
 
 /// Before a batch: false where the consumer itself must be loaded anew.
 bool Session::follow_catalog() {
-  Transaction transaction;  // takes in what others changed
-  const bool changed = catalog_changes() != catalog_seen_;
   bool same = true;
-  if (changed) {
+  Transaction transaction;  // takes in what others changed
+  if (catalog_changes() != catalog_seen_) {
     catalog_seen_ = catalog_changes();
-    step_.emplace(consumer_, server_);
     pg::Spi spi;
-    same = (consumer_.statement || !sync_source(spi, consumer_)) &&
-           load_connection(consumer_, pg::call([] { return GetUserId(); })).pool_key == connection_key_;
+    const Wiring wiring = read_wiring(spi);
+    same = !wiring.consumer_changed && wiring.many.pool_key == connection_key_;
+    taker_->renew();
   }
   transaction.commit();
   return same;
 }
 
 bool Session::take_batch() {
-  const auto messages = batch_.messages();
+  const auto messages = feed_.messages();
   const auto count = static_cast<int64_t>(messages.size());
-  if (!take(messages, advanced())) return false;
-  batch_.clear();
-  made_progress_ = true;
+  if (count > 0 && status_.state() == WorkerState::connecting) status_.set(WorkerState::running);
+  if (!taker_->take({messages, feed_.advanced(taker_->stored())})) return false;
+  feed_.drop_batch();
   last_commit_ = Clock::now();
+  stream_wait_.end();
+  if (publisher_) publisher_->note(taker_->stored(), taker_->commit_position());
   if (count > 0) {
     last_message_ = last_commit_;
-    status_.note_batch(count);
+    status_.note_batch(count, taker_->way());
     if (status_.state() != WorkerState::running) status_.set(WorkerState::running);
   }
   return true;
 }
 
-/// Commits the messages, or all before the first bad one and throws Stop. False: the fence was lost.
-bool Session::take(std::span<const kafka::Message> messages, const Offsets& next) {
-  Failure failure;
-  try {
-    return commit({messages, next});
-  } catch (const pg::Error&) {
-    failure = failure_of_current_exception();
-    if (failure.failure_class != FailureClass::bad_message || messages.empty()) throw;
-  }
-  if (messages.size() > 1) return take_halves(messages, next);
-  failure.topic = consumer_.topics[static_cast<size_t>(messages[0].topic)];
-  failure.partition = messages[0].partition;
-  failure.offset = messages[0].offset;
-  throw Stop{failure};
-}
-
-bool Session::take_halves(std::span<const kafka::Message> messages, const Offsets& next) {
-  const auto first = messages.first(messages.size() / 2);
-  return take(first, next_offsets(first)) && take(messages.subspan(first.size()), next);
-}
-
-/// One transaction: rows and offsets.
-bool Session::commit(const Portion& portion) {
-  Transaction transaction;
-  if (!try_lock_surroundings()) throw Surrounded{};
-  // The statement means what it meant to the one who began; what it sets itself is gone with each batch.
-  pg::call([&] {
-    (void)set_config_option("search_path", consumer_.search_path.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
-                            true, 0, false);
-  });
-  pg::call([&] { pgstat_report_activity(STATE_RUNNING, activity_.c_str()); });
-  bool taken = false;
-  {
-    pg::Spi spi;
-    taken = step_->take(spi, portion, stored_, false);
-  }
-  if (taken) {
-    transaction.commit();
-    for (const auto& [place, next] : portion.next) stored_[place] = next;
-  }
-  pg::call([] { pgstat_report_activity(STATE_IDLE, nullptr); });
-  return taken;
-}
-
 void Session::note_ends() {
   at_end_ = true;
-  for (const kafka::RangeReader::Position& position : reader_->positions()) {
+  for (const kafka::RangeReader::Position& position : feed_.positions()) {
     at_end_ &= position.at_end;
     if (position.at_end) status_.note_end({position.topic, position.partition}, position.next_offset);
   }
@@ -265,9 +214,8 @@ void Session::note_ends() {
 
 /// How long a batch that is not full is kept open, so that batches grow instead of their number; never beyond the next
 /// tick.
-std::chrono::milliseconds Session::rest_of_delay() const {
-  if (batch_.size() >= static_cast<size_t>(consumer_.batch_size) ||
-      batch_.bytes() >= static_cast<size_t>(consumer_.batch_bytes))
+milliseconds Session::rest_of_delay() const {
+  if (feed_.messages().size() >= batch_limit() || feed_.bytes() >= static_cast<size_t>(consumer_.batch_bytes))
     return milliseconds(0);
   const Clock::time_point now = Clock::now();
   if (now - last_commit_ >= consumer_.batch_delay) return milliseconds(0);
@@ -275,66 +223,51 @@ std::chrono::milliseconds Session::rest_of_delay() const {
 }
 
 void Session::wait_for_messages() {
-  const auto until_tick = duration_cast<milliseconds>(next_tick_ - Clock::now());
-  if (until_tick.count() > 0) pg::wait_readable(lease_->client().event_descriptor(), until_tick);
+  auto time = duration_cast<milliseconds>(next_tick_ - Clock::now());
+  const milliseconds limited = rate_.wait();
+  if (time.count() <= 0) return;
+  if (limited.count() > 0)
+    pg::wait_latch(std::min(time, limited));  // messages that wait must not wake it
+  else
+    pg::wait_readable(feed_.client().event_descriptor(), time);
 }
 
 /// Once a second. False: begin anew with the consumer as it is now.
 bool Session::tick() {
-  next_tick_ = Clock::now() + tick_interval;
+  const auto now = Clock::now();
+  next_tick_ = now + tick_interval;
   if (!is_current(consumer_)) return false;
   note_ends();
   if (!look_at_probes()) return false;
-  const bool trouble = !lease_->client().last_trouble().empty() && reader_->progress() == progress_seen_;
-  progress_seen_ = reader_->progress();
-  if (!trouble && Clock::now() - last_message_ > idle_after) {
-    if (status_.state() == WorkerState::connecting || status_.state() == WorkerState::running)
-      status_.set(WorkerState::idle);
-  }
-  probe(trouble || !at_end_ || status_.state() == WorkerState::backoff, Clock::now() >= next_partition_check_);
+  const bool trouble = !feed_.client().last_trouble().empty() && feed_.progress() == progress_seen_;
+  progress_seen_ = feed_.progress();
+  if (!trouble && now - last_message_ > idle_after &&
+      (status_.state() == WorkerState::connecting || status_.state() == WorkerState::running))
+    status_.set(WorkerState::idle);
+  const bool ends = trouble || !at_end_ || status_.state() == WorkerState::backoff || now >= next_ends_check_;
+  const bool partitions = now >= next_partition_check_;
+  probes_.ask(ends, partitions);
+  if (ends) next_ends_check_ = now + ends_check_interval;
+  if (partitions) next_partition_check_ = now + partition_check_interval / static_cast<int>(consumer_.topics.size());
+  if (publisher_) publisher_->publish(status_);
   status_.refresh(consumer_);
   return true;
 }
 
-/// Asks the broker about one topic after the other, without waiting: for the ends of its log, and whether it has new
-/// partitions.
-void Session::probe(bool ends, bool partitions) {
-  if (ends_probe_ || topic_probe_) return;
-  probed_topic_ = (probed_topic_ + 1) % static_cast<int32_t>(consumer_.topics.size());
-  const std::string& topic = consumer_.topics[static_cast<size_t>(probed_topic_)];
-  const std::vector<int32_t> followed = followed_partitions(probed_topic_);
-  if (ends && !followed.empty()) ends_probe_ = lease_->client().watermarks(topic, followed, probe_timeout);
-  if (!partitions) return;
-  next_partition_check_ = Clock::now() + partition_check_interval / static_cast<int>(consumer_.topics.size());
-  topic_probe_ = lease_->client().topics(topic, probe_timeout);
-}
-
 /// False: the topic has other partitions than this session follows.
 bool Session::look_at_probes() {
-  if (ends_probe_ && ends_probe_->ready()) {
-    auto answer = *std::exchange(ends_probe_, std::nullopt);
-    try {
-      for (const kafka::Watermarks& marks : answer.take())
-        status_.note_end({probed_topic_, marks.partition}, marks.high);
-      if (status_.state() == WorkerState::backoff) status_.set(at_end_ ? WorkerState::idle : WorkerState::running);
-    } catch (const kafka::Error&) {
-      const Failure failure = failure_of_current_exception();
-      if (failure.failure_class != FailureClass::transient) throw;
-      status_.set(WorkerState::backoff, &failure);
-    }
-  }
-  if (topic_probe_ && topic_probe_->ready()) {
-    auto answer = *std::exchange(topic_probe_, std::nullopt);
-    try {
-      const auto own = [this](const kafka::PartitionInfo& partition) {
-        return partition.id % consumer_.parallelism == slot_;
-      };
-      const auto topics = answer.take();
-      return static_cast<size_t>(std::ranges::count_if(topics.at(0).partitions, own)) ==
-             followed_partitions(probed_topic_).size();
-    } catch (const kafka::Error&) {
-      if (failure_of_current_exception().failure_class != FailureClass::transient) throw;
-    }
+  switch (probes_.look()) {
+    case Probes::Answer::changed:
+      return consumer_.until.has_value();
+    case Probes::Answer::silent:
+      status_.set(WorkerState::backoff, &probes_.trouble());
+      return true;
+    case Probes::Answer::alive:
+      if (status_.state() == WorkerState::backoff && !stream_wait_.is_waiting())
+        status_.set(at_end_ ? WorkerState::idle : WorkerState::running);
+      return true;
+    case Probes::Answer::none:
+      return true;
   }
   return true;
 }

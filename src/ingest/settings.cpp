@@ -107,7 +107,33 @@ std::vector<std::pair<const char*, std::string>> shown_settings(const Consumer& 
           {"start", c.start},
           {"batch_size", std::to_string(c.batch_size)},
           {"batch_bytes", std::to_string(c.batch_bytes)},
-          {"batch_delay", std::to_string(c.batch_delay.count()) + " ms"}};
+          {"batch_delay", std::to_string(c.batch_delay.count()) + " ms"},
+          {"until", c.until.value_or("never")},
+          {"on_error", name_of(c.on_error)},
+          {"reject_limit", c.reject_limit ? std::to_string(*c.reject_limit) : none},
+          {"on_gap", name_of(c.on_gap)},
+          {"envelope", name_of(c.envelope)},
+          {"key_format", c.key_format},
+          {"max_rate", c.max_rate ? std::to_string(*c.max_rate) : none},
+          {"shard", c.shard.count == 1 ? none : text_of(c.shard)},
+          {"group_id", c.group_id.value_or(none)}};
+}
+
+template <class T>
+std::optional<T> none_if(const T& value, bool none) {
+  return none ? std::nullopt : std::optional<T>(value);
+}
+
+void take_policies(Consumer& consumer, const BeginArguments& given) {
+  if (given.until) consumer.until = none_if(*given.until, given.until->empty());
+  consumer.on_error = given.on_error.value_or(consumer.on_error);
+  if (given.reject_limit) consumer.reject_limit = none_if(*given.reject_limit, *given.reject_limit < 0);
+  consumer.on_gap = given.on_gap.value_or(consumer.on_gap);
+  consumer.envelope = given.envelope.value_or(consumer.envelope);
+  consumer.key_format = given.key_format.value_or(consumer.key_format);
+  if (given.max_rate) consumer.max_rate = none_if(*given.max_rate, *given.max_rate == 0);
+  consumer.shard = given.shard.value_or(consumer.shard);
+  if (given.group_id) consumer.group_id = none_if(*given.group_id, given.group_id->empty());
 }
 
 pg::Param oid_or_null(Oid oid) { return OidIsValid(oid) ? pg::Param::oid(oid) : pg::Param::null_of(OIDOID); }
@@ -132,6 +158,7 @@ Consumer new_consumer(Oid stream, const std::string& topic) {
   consumer.batch_size = 50000;
   consumer.batch_bytes = 32 * 1024 * 1024;
   consumer.batch_delay = std::chrono::milliseconds(5);
+  consumer.key_format = "raw";
   consumer.search_path = current_search_path();
   consumer.owner = pg::call([] { return static_cast<const char*>(GetUserNameFromId(GetUserId(), false)); });
   consumer.enabled = true;
@@ -154,6 +181,7 @@ Consumer with_arguments(const Consumer& consumer, const BeginArguments& given) {
   changed.batch_size = given.batch_size.value_or(consumer.batch_size);
   changed.batch_bytes = given.batch_bytes.value_or(consumer.batch_bytes);
   changed.batch_delay = given.batch_delay.value_or(consumer.batch_delay);
+  take_policies(changed, given);
   if (given.source || given.statement) changed.owns_source = false;
   if (given.statement && !given.source && consumer.owns_source) changed.source = InvalidOid;
   return changed;
@@ -191,10 +219,10 @@ std::optional<ConsumerId> insert_consumer(pg::Spi& spi, const Consumer& c) {
   const pg::Rows rows = run_as_owner(spi, R"(
       INSERT INTO $S.pipeline_kafka_consumers (
           stream, stream_name, topic, topics, source, owns_source, statement, columns, server, parallelism, format,
-          delimiter, start, batch_size, batch_bytes, batch_delay, on_error, on_gap, envelope, key_format, search_path,
-          owner, enabled, system_identifier, database_oid)
+          delimiter, start, batch_size, batch_bytes, batch_delay, until, on_error, reject_limit, on_gap, envelope,
+          key_format, max_rate, shard, group_id, search_path, owner, enabled, system_identifier, database_oid)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 * interval '1 millisecond',
-              'stop', 'stop', 'none', 'raw', $17, $18, true, $19, $20)
+              $17, $18, $19, $20, $21, $22, $23, nullif($24, ''), $25, $26, $27, true, $28, $29)
       ON CONFLICT (stream, topic) DO NOTHING RETURNING id)",
                                      {pg::Param::oid(c.stream),
                                       text(c.stream_name),
@@ -212,6 +240,15 @@ std::optional<ConsumerId> insert_consumer(pg::Spi& spi, const Consumer& c) {
                                       pg::Param::int4(c.batch_size),
                                       pg::Param::int8(c.batch_bytes),
                                       pg::Param::int8(c.batch_delay.count()),
+                                      pg::Param::text(c.until),
+                                      text(name_of(c.on_error)),
+                                      pg::Param::int8(c.reject_limit),
+                                      text(name_of(c.on_gap)),
+                                      text(name_of(c.envelope)),
+                                      text(c.key_format),
+                                      pg::Param::int4(c.max_rate),
+                                      text(text_of(c.shard)),
+                                      pg::Param::text(c.group_id),
                                       text(c.search_path),
                                       text(c.owner),
                                       pg::Param::int8(static_cast<int64>(GetSystemIdentifier())),
@@ -221,19 +258,43 @@ std::optional<ConsumerId> insert_consumer(pg::Spi& spi, const Consumer& c) {
 }
 
 void update_consumer(pg::Spi& spi, const Consumer& c) {
-  run_as_owner(
-      spi, R"(
+  run_as_owner(spi, R"(
       UPDATE $S.pipeline_kafka_consumers
          SET stream = $2, stream_name = $3, topics = $4, source = $5, owns_source = $6, statement = $7, columns = $8,
              server = $9, parallelism = $10, format = $11, delimiter = $12, start = $13, batch_size = $14,
-             batch_bytes = $15, batch_delay = $16 * interval '1 millisecond', search_path = $17, enabled = true,
-             epoch = epoch + 1, system_identifier = $18, database_oid = $19
+             batch_bytes = $15, batch_delay = $16 * interval '1 millisecond', until = $17, on_error = $18,
+             reject_limit = $19, on_gap = $20, envelope = $21, key_format = $22, max_rate = $23,
+             shard = nullif($24, ''), group_id = $25, search_path = $26, enabled = true, epoch = epoch + 1,
+             system_identifier = $27, database_oid = $28
        WHERE id = $1)",
-      {pg::Param::int8(c.id), pg::Param::oid(c.stream), text(c.stream_name), pg::Param::texts(c.topics),
-       oid_or_null(c.source), pg::Param::boolean(c.owns_source), pg::Param::text(c.statement), texts_or_null(c.columns),
-       text(c.server), pg::Param::int4(c.parallelism), text(c.format), pg::Param::text(c.delimiter), text(c.start),
-       pg::Param::int4(c.batch_size), pg::Param::int8(c.batch_bytes), pg::Param::int8(c.batch_delay.count()),
-       text(c.search_path), pg::Param::int8(static_cast<int64>(GetSystemIdentifier())), pg::Param::oid(MyDatabaseId)});
+               {pg::Param::int8(c.id),
+                pg::Param::oid(c.stream),
+                text(c.stream_name),
+                pg::Param::texts(c.topics),
+                oid_or_null(c.source),
+                pg::Param::boolean(c.owns_source),
+                pg::Param::text(c.statement),
+                texts_or_null(c.columns),
+                text(c.server),
+                pg::Param::int4(c.parallelism),
+                text(c.format),
+                pg::Param::text(c.delimiter),
+                text(c.start),
+                pg::Param::int4(c.batch_size),
+                pg::Param::int8(c.batch_bytes),
+                pg::Param::int8(c.batch_delay.count()),
+                pg::Param::text(c.until),
+                text(name_of(c.on_error)),
+                pg::Param::int8(c.reject_limit),
+                text(name_of(c.on_gap)),
+                text(name_of(c.envelope)),
+                text(c.key_format),
+                pg::Param::int4(c.max_rate),
+                text(text_of(c.shard)),
+                pg::Param::text(c.group_id),
+                text(c.search_path),
+                pg::Param::int8(static_cast<int64>(GetSystemIdentifier())),
+                pg::Param::oid(MyDatabaseId)});
 }
 
 }  // namespace kafka_fdw::ingest

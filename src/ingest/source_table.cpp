@@ -4,6 +4,7 @@
 
 #include "ingest/attributes.h"
 #include "ingest/fail.h"
+#include "ingest/fence.h"
 #include "ingest/lookup.h"
 #include "ingest/state.h"
 
@@ -155,11 +156,18 @@ bool sync_source(pg::Spi& spi, const Consumer& consumer) {
   now.stream = find_stream(consumer);
   now.stream_name = pg::qualified_name(now.stream);
   const bool moved = now.stream != consumer.stream || now.stream_name != consumer.stream_name;
+  const bool synced = sync_columns(spi, now);
+  // Last: whoever has the stream locked must not wait for this row.
   if (moved)
     run_as_owner(
         spi, "UPDATE $S.pipeline_kafka_consumers SET stream = $2, stream_name = $3 WHERE id = $1",
         {pg::Param::int8(now.id), pg::Param::oid(now.stream), pg::Param::text(std::string_view(now.stream_name))});
-  return sync_columns(spi, now) || moved;
+  return synced || moved;
+}
+
+bool sync_source_softly(pg::Spi& spi, const Consumer& consumer) {
+  if (!try_lock_stream(find_stream(consumer))) throw StreamLocked{};
+  return sync_source(spi, consumer);
 }
 
 bool takes_documents(const Consumer& consumer) {

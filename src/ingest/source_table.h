@@ -17,6 +17,9 @@ void drop_source(pg::Spi& spi, const Consumer& consumer);
 /// own, when the catalog has changed. True: something changed and the consumer must be loaded again.
 bool sync_source(pg::Spi& spi, const Consumer& consumer);
 
+/// The same for a worker, which never waits for the stream: throws StreamLocked.
+bool sync_source_softly(pg::Spi& spi, const Consumer& consumer);
+
 /// Whether the stream gives messages of that format to its one column as whole documents.
 bool takes_documents(const Consumer& consumer);
 

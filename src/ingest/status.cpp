@@ -3,6 +3,8 @@
 #include "ingest/state.h"
 #include "ingest/transaction.h"
 
+#include <utility>
+
 extern "C" {
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -19,6 +21,7 @@ using std::chrono::duration_cast;
 using std::chrono::seconds;
 
 constexpr seconds refresh_interval{1};
+constexpr seconds log_interval{1};
 
 /// Losing the newest status in a crash does no harm, so its commits need not wait for the disk.
 void commit_without_waiting() {
@@ -71,6 +74,8 @@ const char* name_of(WorkerState state) {
       return "backoff";
     case WorkerState::error:
       return "error";
+    case WorkerState::finished:
+      return "finished";
     case WorkerState::stopped:
       return "stopped";
   }
@@ -98,6 +103,12 @@ void Status::log_change(const Failure* reason) const {
       ereport(LOG,
               (errmsg("consumer %lld, worker %d: %s: %s", consumer, slot_, name_of(state_), reason->message.c_str()),
                reason->detail.empty() ? 0 : errdetail_log("%s", reason->detail.c_str())));
+  });
+}
+
+void Status::log(const std::string& line) const {
+  pg::call([&] {
+    ereport(LOG, (errmsg("consumer %lld, worker %d: %s", static_cast<long long>(consumer_), slot_, line.c_str())));
   });
 }
 
@@ -141,13 +152,32 @@ void Status::write(const Failure* reason) {
   transaction.commit();
 }
 
-void Status::note_batch(int64_t messages) {
+void Status::note_batch(int64_t messages, const Applier::Way& way) {
+  way_ = way;
+  has_applied_ = true;
   const int64_t now = duration_cast<seconds>(Clock::now().time_since_epoch()).count();
   Second& second = seconds_[static_cast<size_t>(now % 60)];
   if (second.number != now) second = {now, 0};
   second.messages += messages;
   committed_ = true;
   dirty_ = true;
+}
+
+void Status::note_rejections(const Consumer& consumer, const Rejections& rejections) {
+  unlogged_rejections_ += static_cast<int64_t>(rejections.size());
+  const Clock::time_point now = Clock::now();
+  if (now - rejections_logged_ < log_interval) return;
+  rejections_logged_ = now;
+  const auto& [message, rejection] = *rejections.rbegin();
+  const Failure failure = at_message(rejection.failure, consumer, *message);
+  const auto count = static_cast<long long>(std::exchange(unlogged_rejections_, 0));
+  pg::call([&] {
+    ereport(LOG, (errmsg("consumer %lld, worker %d: %lld messages rejected, the last one: %s",
+                         static_cast<long long>(consumer_), slot_, count, failure.message.c_str()),
+                  errdetail_log("Topic \"%s\", partition %d, offset %lld%s%s.", failure.topic->c_str(),
+                                *failure.partition, static_cast<long long>(*failure.offset),
+                                failure.column.empty() ? "" : ", column ", failure.column.c_str())));
+  });
 }
 
 double Status::rate() const {
@@ -172,13 +202,19 @@ void Status::refresh(const Consumer& consumer) {
     run_as_owner(spi,
                  R"(UPDATE $S.pipeline_kafka_workers
                     SET rate = $3, end_offsets = $4::jsonb, end_offsets_at = clock_timestamp(),
+                        apply = CASE WHEN $6 = '' THEN apply ELSE $6 END,
+                        apply_reason = CASE WHEN $6 = '' THEN apply_reason ELSE nullif($7, '') END,
                         last_commit_at = CASE WHEN $5 THEN clock_timestamp() ELSE last_commit_at END
                     WHERE consumer_id = $1 AND slot = $2)",
                  {pg::Param::int8(consumer_),
                   pg::Param::int4(slot_),
                   {FLOAT8OID, Float8GetDatum(rate())},
                   pg::Param::text(std::string_view(json_of(consumer, ends_))),
-                  pg::Param::boolean(committed_)});
+                  pg::Param::boolean(committed_),
+                  pg::Param::text(std::string_view(!has_applied_ ? ""
+                                                   : way_.fast   ? "fast"
+                                                                 : "general")),
+                  pg::Param::text(std::string_view(way_.reason))});
   }
   transaction.commit();
   // Once more after the last batch, so that the rate falls to zero.

@@ -13,7 +13,8 @@ namespace kafka_fdw::ingest {
 ///   waiting     for the topic, or for a place among kafka_fdw.max_workers
 ///   backoff     something transient went wrong, it is tried again by itself
 ///   error       a person must do something
-enum class WorkerState : uint8_t { waiting, starting, connecting, running, idle, backoff, error, stopped };
+///   finished    everything up to the consumer's `until` is taken
+enum class WorkerState : uint8_t { waiting, starting, connecting, running, idle, backoff, error, finished, stopped };
 
 /// A worker's row of pipeline_kafka_workers. Every change of state is written, and logged once, in a transaction of its
 /// own; counters and ends of the log at most once a second.
@@ -24,7 +25,12 @@ class Status {
   void set(WorkerState state, const Failure* reason = nullptr);
   WorkerState state() const noexcept { return state_; }
 
-  void note_batch(int64_t messages);
+  /// A line in the server's log.
+  void log(const std::string& line) const;
+
+  void note_batch(int64_t messages, const Applier::Way& way);
+  /// Logs them, at most once a second.
+  void note_rejections(const Consumer& consumer, const Rejections& rejections);
   void note_end(std::pair<int32_t, int32_t> place, int64_t end_offset) { ends_[place] = end_offset; }
   /// Writes what was noted, if a second has passed since the last time and something changed.
   void refresh(const Consumer& consumer);
@@ -41,9 +47,13 @@ class Status {
   std::string last_reason_;
   Offsets ends_;
   Offsets written_ends_;
+  Applier::Way way_;  ///< of the last batch, if there was one
+  bool has_applied_ = false;
   bool dirty_ = false;
   bool committed_ = false;
   Clock::time_point refreshed_{};
+  Clock::time_point rejections_logged_{};
+  int64_t unlogged_rejections_ = 0;
   Clock::time_point started_ = Clock::now();
   /// Messages per second of the last minute, by the second's number modulo 60.
   struct Second {

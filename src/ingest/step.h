@@ -1,21 +1,14 @@
 #pragma once
 
-#include <map>
+#include <functional>
+#include <optional>
 #include <span>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "ingest/consumer.h"
-#include "kafka/message.h"
+#include "ingest/advance.h"
+#include "ingest/apply.h"
+#include "ingest/sift.h"
 
 namespace kafka_fdw::ingest {
-
-/// Offsets per (place of the topic in Consumer::topics, partition).
-using Offsets = std::map<std::pair<int32_t, int32_t>, int64_t>;
-
-/// The stored next offsets of all partitions of a consumer.
-Offsets load_offsets(pg::Spi& spi, const Consumer& consumer);
 
 /// Some messages of a fetched batch, and where the log goes on behind them.
 struct Portion {
@@ -23,36 +16,52 @@ struct Portion {
   Offsets next;  ///< of the partitions that advance
 };
 
-/// What one worker or one call needs to take portions of a consumer's log. Belongs to the consumer as it was loaded:
-/// made anew after a change.
+/// What became of a portion.
+struct Taken {
+  Offsets next;  ///< where the consumer stands in the partitions that advanced
+  Tallies tallies;
+  Rejections rejections;
+  std::optional<Failure> stop;  ///< why the consumer must stop there
+};
+
+/// What one worker or one call needs to take portions of a consumer's log: apply, fence, advance. Belongs to the
+/// consumer as it was loaded: made anew after a change.
 class Step {
  public:
-  Step(const Consumer& consumer, Oid server) : consumer_(consumer), server_(server) {}
+  /// `before_fence` is called when messages have been applied and nothing is locked that others need; it may throw.
+  Step(
+      const Consumer& consumer, Oid server, Applier::Transaction transaction,
+      std::function<void()> before_fence = [] {})
+      : consumer_(consumer),
+        applier_(consumer, server, transaction),
+        advancer_(consumer),
+        before_fence_(std::move(before_fence)) {}
 
-  /// Runs the consumer's statement over the portion and moves the stored offsets on, in the current transaction, as the
-  /// current role. `stored` are the offsets as this consumer's owner of the slot knows them: rows that differ mean that
-  /// somebody else moved them. False: the fence was lost, roll back. Errors of the statement come out as they are.
-  bool take(pg::Spi& spi, const Portion& portion, const Offsets& stored, bool fence_held);
+  // In the current transaction, as the current role. `stored` is what this owner of the partitions knows of them: rows
+  // that differ mean that somebody else moved them. Absent: the fence was lost, roll back.
+
+  /// All of the portion, or the error of what could not be applied.
+  std::optional<Taken> take(pg::Spi& spi, const Portion& portion, const PartitionStates& stored, bool fence_held);
+
+  /// What can be taken of it; what cannot is dealt with as the consumer's on_error says. `failed` as for Sieve::run.
+  std::optional<Taken> sift(pg::Spi& spi, const Portion& portion, const PartitionStates& stored, bool fence_held,
+                            Streak& streak, const Failure* failed);
+
+  const Applier& applier() const noexcept { return applier_; }
 
  private:
-  struct Tally {
-    int64_t messages = 0;
-    int64_t rows = 0;
-    int64_t tombstones = 0;
-    int64_t last_timestamp_ms = -1;
-  };
-  using Tallies = std::map<std::pair<int32_t, int32_t>, Tally>;
-
-  Tallies apply(pg::Spi& spi, const Portion& portion);
+  bool finish(const Taken& taken, const PartitionStates& stored, bool fence_held);
   bool holds_fence(bool fence_held);
-  bool advance(const Portion& portion, const Offsets& stored, const Tallies& tallies);
+  std::optional<int64_t> rejections_left(pg::Spi& spi) const;
 
   const Consumer& consumer_;
-  Oid server_;
-  pg::Plan statement_;
+  Applier applier_;
+  Advancer advancer_;
+  std::function<void()> before_fence_;
   pg::Plan fence_;
-  pg::Plan update_;
-  pg::Plan insert_;
 };
+
+/// The offsets behind the messages.
+Offsets offsets_behind(std::span<const kafka::Message> messages);
 
 }  // namespace kafka_fdw::ingest

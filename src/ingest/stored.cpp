@@ -12,28 +12,11 @@
 
 extern "C" {
 #include "foreign/foreign.h"
-#include "utils/snapmgr.h"
 }
 
 namespace kafka_fdw::ingest {
 
 namespace {
-
-/// Makes a snapshot the active one for a scope. After an error the abort takes it back.
-class ActiveSnapshot {
- public:
-  explicit ActiveSnapshot(Snapshot snapshot) : exceptions_(std::uncaught_exceptions()) {
-    pg::call([&] { PushActiveSnapshot(snapshot); });
-  }
-  ~ActiveSnapshot() {
-    if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
-  }
-  ActiveSnapshot(const ActiveSnapshot&) = delete;
-  ActiveSnapshot& operator=(const ActiveSnapshot&) = delete;
-
- private:
-  int exceptions_;
-};
 
 /// By id, those that read the table's topic from its server; only those whose source it is, if there are any.
 std::vector<ConsumerId> consumers_of(pg::Spi& spi, const fdw::Table& table) {
@@ -89,7 +72,7 @@ std::map<int32_t, int64_t> offsets_of(pg::Spi& spi, ConsumerId consumer, const s
 
 /// Whoever may read the table may read what its consumer has not taken yet.
 std::map<int32_t, int64_t> stored_offsets(const fdw::Table& table, const std::string& id, Snapshot snapshot) {
-  const ActiveSnapshot active(snapshot);
+  const pg::ActiveSnapshot active(snapshot);
   pg::Spi spi;
   const ConsumerId consumer = id.empty() ? only_one(consumers_of(spi, table), table) : with_id(spi, id, table.topic);
   return offsets_of(spi, consumer, table.topic);

@@ -5,6 +5,7 @@ extern "C" {
 #include "pgstat.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 }
 
 namespace kafka_fdw::ingest {
@@ -35,6 +36,7 @@ Transaction::~Transaction() { roll_back(); }
 void Transaction::roll_back() {
   if (!open_) return;
   open_ = false;
+  disable_all_timeouts(false);
   // What goes wrong while rolling back is PostgreSQL's to escalate.
   AbortCurrentTransaction();
   MemoryContextSwitchTo(TopMemoryContext);

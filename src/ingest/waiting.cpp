@@ -14,7 +14,6 @@ extern "C" {
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(kafka_consume_wait);
 }
@@ -27,22 +26,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds first_pause{10};
 constexpr milliseconds longest_pause{100};
-
-/// The newest snapshot as the active one for a scope: what others have committed meanwhile is seen in it.
-class LatestSnapshot {
- public:
-  LatestSnapshot() : exceptions_(std::uncaught_exceptions()) {
-    pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  }
-  ~LatestSnapshot() {
-    if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
-  }
-  LatestSnapshot(const LatestSnapshot&) = delete;
-  LatestSnapshot& operator=(const LatestSnapshot&) = delete;
-
- private:
-  int exceptions_;
-};
 
 /// Throws pg::Error 55000 where waiting would be in vain.
 void check_goes_on(pg::Spi& spi, const Consumer& consumer) {
@@ -80,7 +63,7 @@ bool has_reached(pg::Spi& spi, const Consumer& consumer, const std::vector<Topic
 
 /// Looks once. A connection to SPI of its own, which frees what was read.
 bool look(const Consumer& consumer, const std::vector<TopicOffset>& targets) {
-  const LatestSnapshot snapshot;
+  const pg::LatestSnapshot snapshot;
   pg::Spi spi;
   if (has_reached(spi, consumer, targets)) return true;
   check_goes_on(spi, consumer);
@@ -105,7 +88,7 @@ bool wait(const std::string& stream, const std::string& topic, milliseconds time
     pg::Spi spi;
     consumer = require_consumer(spi, stream, topic);
     check_may_see(*consumer);
-    const LatestSnapshot snapshot;
+    const pg::LatestSnapshot snapshot;
     check_goes_on(spi, *consumer);
   }
   const std::vector<TopicOffset> targets = resolve_target(*consumer, target);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ingest/catalog_watch.h"
 #include "ingest/fence.h"
 #include "ingest/session.h"
 #include "ingest/state.h"
@@ -24,6 +25,7 @@ constexpr milliseconds shortest_backoff{100};
 constexpr milliseconds longest_backoff{30000};
 constexpr milliseconds longest_wait_for_topic{2000};
 constexpr seconds look_interval{1};
+constexpr int most_retries_at_once = 3;
 
 /// A background worker of one slot of one consumer: loads the consumer, follows it in sessions, and decides what an
 /// error means.
@@ -40,7 +42,11 @@ class Worker {
   bool take_slot() const;
   void leave_slot();
   bool take_place();
+  void wait_for_place();
   void serve(const Consumer& consumer);
+  void follow(const Consumer& consumer, Session& session);
+  void finish(const Consumer& consumer);
+  bool may_retry_at_once(const Session& session, const Failure& failure);
   void recover(const Consumer& consumer, const Failure& failure);
   void stop_consumer(const Consumer& consumer, const Failure& failure);
   void wait_while(const Consumer& consumer, milliseconds time, bool until_catalog_changes);
@@ -49,7 +55,13 @@ class Worker {
   ConsumerId id_;
   int slot_;
   Status status_;
+  Pace pace_;
+  StreamWait stream_wait_{status_};
   milliseconds backoff_ = shortest_backoff;
+  bool has_place_ = false;
+  bool finished_ = false;
+  int retries_at_once_ = 0;  ///< in a row, without progress
+  int vain_sessions_ = 0;    ///< in a row that ended without trouble and without progress
 };
 
 /// Owners are kept by name: after ALTER ROLE … RENAME the name may be another role's, whose statement must not run with
@@ -89,7 +101,8 @@ bool Worker::take_slot() const {
 }
 
 void Worker::leave_slot() {
-  if (status_.state() != WorkerState::error) status_.set(WorkerState::stopped);
+  if (status_.state() != WorkerState::error && status_.state() != WorkerState::finished)
+    status_.set(WorkerState::stopped);
   Transaction transaction;
   unlock_slot(id_, slot_);
   transaction.commit();
@@ -97,38 +110,39 @@ void Worker::leave_slot() {
 
 /// One of the places of kafka_fdw.max_workers.
 bool Worker::take_place() {
-  if (settings.max_workers < 0) return true;
+  if (settings.max_workers < 0 || has_place_) return true;
   Transaction transaction;
-  const bool taken = try_lock_worker_place(settings.max_workers);
+  has_place_ = try_lock_worker_place(settings.max_workers);
   transaction.commit();
-  return taken;
+  return has_place_;
+}
+
+void Worker::wait_for_place() {
+  Failure full;
+  full.message = "kafka_fdw.max_workers workers are running already";
+  full.sqlstate = "53000";
+  status_.set(WorkerState::waiting, &full);
+  pg::wait_latch(look_interval);
+  take_in_settings();
 }
 
 int Worker::run() {
   try {
-    std::optional<Consumer> consumer = load();
-    if (!has_work(consumer) || !take_slot()) return 0;
-    status_.set(WorkerState::starting);
-    while (!take_place()) {
-      Failure full;
-      full.message = "kafka_fdw.max_workers workers are running already";
-      full.sqlstate = "53000";
-      status_.set(WorkerState::waiting, &full);
-      pg::wait_latch(look_interval);
-      take_in_settings();
-      consumer = load();
-      if (!has_work(consumer)) break;
-    }
     for (;;) {
-      while (has_work(consumer)) {
-        serve(*consumer);
+      std::optional<Consumer> consumer = load();
+      if (!has_work(consumer) || !take_slot()) return 0;
+      status_.set(WorkerState::starting);
+      while (has_work(consumer) && !finished_) {
+        if (take_place())
+          serve(*consumer);
+        else
+          wait_for_place();
         consumer = load();
       }
-      // A begin that came in between found the slot taken and started nobody: look again once it is free.
       if (!consumer) return 0;
       leave_slot();
-      consumer = load();
-      if (!has_work(consumer) || !take_slot()) return 0;
+      if (finished_) return 0;
+      // A begin that came in between found the slot taken and started nobody: look again now that it is free.
     }
   } catch (const Surrounded&) {
     return 1;
@@ -136,22 +150,68 @@ int Worker::run() {
 }
 
 void Worker::serve(const Consumer& consumer) {
-  Session session(consumer, slot_, status_);
+  Session session(consumer, slot_, status_, pace_, stream_wait_);
   Failure failure;
   try {
-    session.run();
-    wait_for_fence(consumer);
+    follow(consumer, session);
     return;
   } catch (const Stop& stop) {
     stop_consumer(consumer, stop.failure);
     return;
+  } catch (const CatalogChanged& changed) {
+    failure = changed.failure;
   } catch (const pg::Error&) {
     failure = failure_of_current_exception();
   } catch (const std::exception&) {
     failure = failure_of_current_exception();
   }
-  if (session.made_progress()) backoff_ = shortest_backoff;
-  recover(consumer, failure);
+  if (session.made_progress()) {
+    backoff_ = shortest_backoff;
+    retries_at_once_ = 0;
+  }
+  if (!may_retry_at_once(session, failure)) recover(consumer, failure);
+}
+
+void Worker::follow(const Consumer& consumer, Session& session) {
+  try {
+    if (session.run()) {
+      finish(consumer);
+      return;
+    }
+  } catch (const StreamLocked&) {
+    stream_wait_.wait(consumer);
+    return;
+  }
+  wait_for_fence(consumer);
+  // What changes with every batch must not make it spin.
+  vain_sessions_ = session.made_progress() ? 0 : vain_sessions_ + 1;
+  if (vain_sessions_ > 3) pg::wait_latch(std::min(shortest_backoff * vain_sessions_, longest_wait_for_topic));
+}
+
+/// Everything of this worker's up to the consumer's end is taken. The last worker that is so far ends the consumer.
+void Worker::finish(const Consumer& consumer) {
+  status_.refresh(consumer);
+  status_.set(WorkerState::finished);
+  finished_ = true;
+  Transaction transaction;
+  {
+    pg::Spi spi;
+    run_as_owner(spi, R"(
+        UPDATE $S.pipeline_kafka_consumers SET enabled = false, epoch = epoch + 1
+         WHERE id = $1 AND epoch = $2 AND enabled
+           AND NOT EXISTS (SELECT FROM $S.pipeline_kafka_offsets
+                            WHERE consumer_id = $1 AND next_offset < until_offset))",
+                 {pg::Param::int8(id_), pg::Param::int8(consumer.epoch)});
+  }
+  transaction.commit();
+}
+
+/// A failure of what is different now. Not for ever: a statement may change the catalog with every batch.
+bool Worker::may_retry_at_once(const Session& session, const Failure& failure) {
+  const bool changed = catalog_changes() != session.catalog_seen();
+  // Where the log begins now, and what to do then, is for the survey of the next session.
+  const bool log_moved = failure.failure_class == FailureClass::bad_log;
+  return (changed || log_moved) && ++retries_at_once_ <= most_retries_at_once;
 }
 
 void Worker::recover(const Consumer& consumer, const Failure& failure) {

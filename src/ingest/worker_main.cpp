@@ -2,7 +2,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "ingest/session.h"
 #include "ingest/transaction.h"
 #include "ingest/worker.h"
 #include "kafka/pool.h"
@@ -62,7 +61,6 @@ void wait_for_transaction(FullTransactionId transaction) {
 /// librdkafka's threads must not run on while the process takes down what they use. Nobody shall wait for locks of a
 /// transaction that is lost, while the clients end.
 void end_clients(int, Datum) {
-  Session::abandon_client();
   AbortOutOfAnyTransaction();
   kafka::Reaper::drain(drain_time);
 }

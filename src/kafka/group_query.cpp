@@ -1,4 +1,4 @@
-#include "kafka/client_config.h"
+#include "kafka/group_member.h"
 #include "kafka/insist.h"
 
 namespace kafka_fdw::kafka {
@@ -6,27 +6,6 @@ namespace {
 
 // rd_kafka_ListConsumerGroupOffsets would do without a second client, but before 2.1 it crashes when the coordinator
 // answers with an error.
-
-class Ignore final : public ErrorListener {
-  void on_error(rd_kafka_resp_err_t, const char*) noexcept override {}
-};
-
-struct DestroyMember {
-  void operator()(rd_kafka_t* handle) const noexcept {
-    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  }
-};
-using Member = std::unique_ptr<rd_kafka_t, DestroyMember>;
-
-Member make_member(Properties properties, const std::string& group, ErrorListener& listener) {
-  properties.insert_or_assign("group.id", group);
-  ConfHandle conf = make_consumer_conf(properties, listener);
-  char reason[512];
-  Member member(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason, sizeof(reason)));
-  if (!member) throw Error(ErrorClass::bad_property, "could not make a client of consumer group \"" + group + "\"");
-  (void)conf.release();  // the handle owns it now
-  return member;
-}
 
 /// What the member was told about its group, as far as waiting does not mend it.
 rd_kafka_resp_err_t told_error(rd_kafka_t* member) {
@@ -61,6 +40,16 @@ rd_kafka_resp_err_t ask(rd_kafka_t* member, rd_kafka_topic_partition_list_t* lis
 
 }  // namespace
 
+GroupMember make_group_member(Properties properties, const std::string& group, ErrorListener& listener) {
+  properties.insert_or_assign("group.id", group);
+  ConfHandle conf = make_consumer_conf(properties, listener);
+  char reason[512];
+  GroupMember member(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), reason, sizeof(reason)));
+  if (!member) throw Error(ErrorClass::bad_property, "could not make a client of consumer group \"" + group + "\"");
+  (void)conf.release();  // the handle owns it now
+  return member;
+}
+
 std::vector<std::optional<int64_t>> query_committed_offsets(const Properties& properties, const std::string& group,
                                                             const std::string& topic,
                                                             const std::vector<int32_t>& partitions, Deadline deadline,
@@ -68,8 +57,8 @@ std::vector<std::optional<int64_t>> query_committed_offsets(const Properties& pr
   if (partitions.empty()) return {};
   const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
   for (const int32_t partition : partitions) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
-  Ignore listener;
-  const Member member = make_member(properties, group, listener);
+  IgnoreErrors listener;
+  const GroupMember member = make_group_member(properties, group, listener);
   insist(
       deadline, stop, [&](int timeout_ms) { return ask(member.get(), list.get(), timeout_ms); },
       [&](ErrorClass error_class, rd_kafka_resp_err_t error) { throw_for_group(error_class, group, topic, error); });

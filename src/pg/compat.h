@@ -8,6 +8,7 @@ extern "C" {
 #include "postgres.h"
 
 #include "access/stratnum.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
@@ -21,7 +22,9 @@ extern "C" {
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
+#include "parser/parse_relation.h"
 #include "postmaster/bgworker.h"
+#include "storage/lockdefs.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -141,6 +144,50 @@ void for_each_member(EquivalenceClass* equivalence, const RelOptInfo* rel, Visit
   (void)rel;
   for (int i = 0; i < list_length(equivalence->ec_members); ++i)
     visit(static_cast<const EquivalenceMember*>(list_nth(equivalence->ec_members, i)));
+#endif
+}
+
+/// A range table of one relation that rows are inserted into. 16 moved privileges out of it, 18 wants to know which
+/// entries were not pruned.
+inline void init_range_table(EState* estate, Oid relation, Bitmapset* inserted_columns) {
+  RangeTblEntry* entry = makeNode(RangeTblEntry);
+  entry->rtekind = RTE_RELATION;
+  entry->relid = relation;
+  entry->relkind = RELKIND_RELATION;
+  entry->rellockmode = RowExclusiveLock;
+#if PG_VERSION_NUM >= 160000
+  List* privileges = NIL;
+  RTEPermissionInfo* info = addRTEPermissionInfo(&privileges, entry);
+  info->requiredPerms = ACL_INSERT;
+  info->insertedCols = inserted_columns;
+#if PG_VERSION_NUM >= 180000
+  ExecInitRangeTable(estate, list_make1(entry), privileges, bms_make_singleton(1));
+#else
+  ExecInitRangeTable(estate, list_make1(entry), privileges);
+#endif
+#else
+  entry->requiredPerms = ACL_INSERT;
+  entry->insertedCols = inserted_columns;
+  ExecInitRangeTable(estate, list_make1(entry));
+#endif
+}
+
+/// 16 made a function of it.
+inline TupleConversionMap* root_to_child_map(ResultRelInfo* partition, EState* estate) {
+#if PG_VERSION_NUM >= 160000
+  return ExecGetRootToChildMap(partition, estate);
+#else
+  (void)estate;
+  return partition->ri_RootToPartitionMap;
+#endif
+}
+
+/// 16 added onlySummarizing, for updates.
+inline List* insert_index_tuples(ResultRelInfo* relation, TupleTableSlot* slot, EState* estate) {
+#if PG_VERSION_NUM >= 160000
+  return ExecInsertIndexTuples(relation, slot, estate, false, false, nullptr, NIL, false);
+#else
+  return ExecInsertIndexTuples(relation, slot, estate, false, false, nullptr, NIL);
 #endif
 }
 

@@ -117,7 +117,7 @@ void check_null(TypeInput& input) {
   if (input.domain) (void)InputFunctionCall(&input.function, nullptr, input.io_parameter, input.typmod);
 }
 
-bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message) {
+bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, SoftError* error) {
 #if PG_VERSION_NUM >= 160000
   ErrorSaveContext errors;
   memset(&errors, 0, sizeof(errors));
@@ -126,10 +126,10 @@ bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum
   if (InputFunctionCallSafe(&input.function, c_string(text), input.io_parameter, input.typmod,
                             reinterpret_cast<fmNodePtr>(&errors), datum))
     return true;
-  *message = pstrdup(errors.error_data->message);
+  *error = {errors.error_data->sqlerrcode, pstrdup(errors.error_data->message)};
   return false;
 #else
-  (void)message;
+  (void)error;
   *datum = datum_of_input(input, text);
   return true;
 #endif

@@ -38,8 +38,13 @@ Datum datum_of_input(TypeInput& input, std::string_view text);
 /// Raises where the type is a domain that takes no NULL.
 void check_null(TypeInput& input);
 
-/// As datum_of_input, but on 16 and later bad input gives false and a message instead of an error.
-bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, char** message);
+struct SoftError {
+  int sqlstate;
+  const char* message;  ///< in the current memory context
+};
+
+/// As datum_of_input, but on 16 and later bad input gives false and what is wrong instead of an error.
+bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, SoftError* error);
 
 /// A decoded value that is neither missing nor null; raises if it is bad.
 Datum datum_of_value(TypeInput& input, const decode::Value& value);

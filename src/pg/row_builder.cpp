@@ -164,7 +164,8 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
   std::memset(nulls, true, static_cast<size_t>(descriptor_->natts) * sizeof(bool));
   if (cells_.empty()) return;
   current_attribute_ = -1;
-  in_error_ = broken_ = false;
+  error_.reset();
+  broken_ = false;
   reasons_ = nullptr;
   ErrorContext context([&, this] { describe_place(topic, message); });
   try {
@@ -176,7 +177,7 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
       error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
     throw;
   }
-  if (in_error_) fill_junk(message, values, nulls);
+  if (error_) fill_junk(message, values, nulls);
 }
 
 void RowBuilder::describe_place(std::string_view topic, const kafka::Message& message) const {
@@ -199,7 +200,7 @@ void RowBuilder::read_headers(const kafka::Message& message) {
   } catch (const kafka::Error& error) {
     const char* reason = error.what();
     if (soft())
-      keep_error(reason);
+      keep_error(ERRCODE_INVALID_BINARY_REPRESENTATION, reason);
     else
       call([&] { ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg_internal("%s", reason))); });
   }
@@ -240,7 +241,7 @@ void RowBuilder::decode(const kafka::Message& message) {
   }
   if (!soft()) throw Error(error);
   broken_ = true;
-  keep_error(error->message);
+  keep_error(error->sqlerrcode, error->message);
 }
 
 bool RowBuilder::absent(const Cell& cell, const kafka::Message& message) const noexcept {
@@ -346,14 +347,14 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
 void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null) {
   current_attribute_ = cell.attribute;
   const Value field = cell.field >= 0 ? row_[static_cast<size_t>(cell.field)] : Value{};
-  if (field.kind == Value::Kind::bad) return keep_error(field.bad->message);
+  if (field.kind == Value::Kind::bad) return keep_error(sqlstate_of(field.bad->sqlstate), field.bad->message);
   if (has_soft_input_errors && field.kind == Value::Kind::input && !cell.input.domain && !checks_fields() &&
       cell.input.type < FirstNormalObjectId) {
-    char* error = nullptr;
+    SoftError error{};
     if (call([&] { return datum_of_input_softly(cell.input, field.text, value, &error); }))
       *null = false;
     else
-      keep_error(error);
+      keep_error(error.sqlstate, error.message);
     return;
   }
   const bool is_null = absent(cell, message);
@@ -365,22 +366,23 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
   };
   if (ErrorPtr error = in_subtransaction([&] { call(convert_or_check); })) {
     if (!is_bad_value(error->sqlerrcode)) throw Error(error);
-    keep_error(error->message);
+    keep_error(error->sqlerrcode, error->message);
   } else {
     *null = is_null;
   }
 }
 
-/// One line for each reason.
-void RowBuilder::keep_error(const char* message) {
-  counters_.in_error += in_error_ ? 0 : 1;
-  in_error_ = true;
+void RowBuilder::keep_error(int sqlstate, const char* message) {
+  const char* column = current_attribute_ < 0 ? "" : NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname);
+  if (!error_) {
+    ++counters_.in_error;
+    error_ = RowError{.sqlstate = sqlstate, .message = message, .column = column};
+  }
   if (junk_error_attribute_ < 0) return;
   reasons_ = call([&] {
     // Input functions quote the whole value.
     const char* reason = clipped(message);
-    if (current_attribute_ >= 0)
-      reason = psprintf("column \"%s\": %s", NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname), reason);
+    if (column[0] != '\0') reason = psprintf("column \"%s\": %s", column, reason);
     return reasons_ == nullptr ? pstrdup(reason) : psprintf("%s\n%s", reasons_, reason);
   });
 }

@@ -55,6 +55,13 @@ struct RowShape {
 /// Says which types a column of that role may have, or null where the type is one of them.
 const char* wrong_type_for_role(ColumnRole role, Oid type);
 
+/// Why a message did not become a row.
+struct RowError {
+  int sqlstate;
+  std::string message;
+  std::string column;  ///< empty: the message as a whole
+};
+
 /// Turns messages into the Datums of rows. Made once per scan.
 /// An error names topic, partition, offset and column in its context and may show the message in its detail.
 class RowBuilder {
@@ -62,8 +69,14 @@ class RowBuilder {
   /// The memory context keeps the look-ups of input functions; it must outlive the builder.
   RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext context);
 
+  /// Whether, from now on, what does not decode is told by error() and not raised, whatever the shape says.
+  void collect_errors(bool collect) noexcept { soft_ = collect || shape_.keeps_errors(); }
+
   /// Fills values and nulls, one per attribute, in the current memory context.
   void build(std::string_view topic, const kafka::Message& message, Datum* values, bool* nulls);
+
+  /// Of the last build, where errors are kept; the row has NULLs then.
+  const std::optional<RowError>& error() const noexcept { return error_; }
 
   struct Counters {
     int64_t decoded = 0;   ///< messages whose value was decoded
@@ -93,7 +106,7 @@ class RowBuilder {
   void fill(const kafka::Message& message, Datum* values, bool* nulls);
   Datum convert(Cell& cell, const kafka::Message& message);
   void convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null);
-  void keep_error(const char* message);
+  void keep_error(int sqlstate, const char* message);
   void fill_junk(const kafka::Message& message, Datum* values, bool* nulls);
   void describe_place(std::string_view topic, const kafka::Message& message) const;
 
@@ -110,9 +123,9 @@ class RowBuilder {
   int junk_error_attribute_ = -1;                      ///< -1: not needed
   int current_attribute_ = -1;  ///< being converted, for the error's context; -1: the message as a whole
   // Of the row being built, where errors are kept:
-  bool in_error_ = false;
-  bool broken_ = false;      ///< the message as a whole is in error
-  char* reasons_ = nullptr;  ///< one a line
+  std::optional<RowError> error_;  ///< the first
+  bool broken_ = false;            ///< the message as a whole is in error
+  char* reasons_ = nullptr;        ///< all of them, one a line, if a column shows them
   Counters counters_;
 };
 

@@ -7,6 +7,7 @@ extern "C" {
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 }
 
 namespace kafka_fdw::pg {
@@ -56,6 +57,8 @@ struct Arguments {
 
 Param Param::int4(int32 value) { return {INT4OID, Int32GetDatum(value)}; }
 Param Param::int8(int64 value) { return {INT8OID, Int64GetDatum(value)}; }
+Param Param::int4(const std::optional<int32>& value) { return value ? int4(*value) : null_of(INT4OID); }
+Param Param::int8(const std::optional<int64>& value) { return value ? int8(*value) : null_of(INT8OID); }
 Param Param::boolean(bool value) { return {BOOLOID, BoolGetDatum(value)}; }
 Param Param::oid(Oid value) { return {OIDOID, ObjectIdGetDatum(value)}; }
 Param Param::null_of(Oid type) { return {type, static_cast<Datum>(0), true}; }
@@ -154,6 +157,16 @@ Rows Plan::execute(std::initializer_list<Param> params) const {
   call([&] { check(SPI_execute_plan(plan_, arguments.values, arguments.nulls, false, 0), "SPI_execute_plan"); });
   return Rows(SPI_tuptable, SPI_processed);
 }
+
+ActiveSnapshot::ActiveSnapshot(Snapshot snapshot) : exceptions_(std::uncaught_exceptions()) {
+  call([&] { PushActiveSnapshot(snapshot); });
+}
+
+ActiveSnapshot::~ActiveSnapshot() {
+  if (std::uncaught_exceptions() == exceptions_) PopActiveSnapshot();
+}
+
+LatestSnapshot::LatestSnapshot() : ActiveSnapshot(call([] { return GetLatestSnapshot(); })) {}
 
 AsUser::AsUser(Oid user, const char* search_path) {
   GetUserIdAndSecContext(&user_, &context_);

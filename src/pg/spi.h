@@ -23,6 +23,8 @@ struct Param {
 
   static Param int4(int32 value);
   static Param int8(int64 value);
+  static Param int4(const std::optional<int32>& value);
+  static Param int8(const std::optional<int64>& value);
   static Param boolean(bool value);
   static Param oid(Oid value);
   static Param text(std::string_view value);  ///< copied into the current memory context
@@ -90,6 +92,24 @@ class Plan {
 
  private:
   SPIPlanPtr plan_ = nullptr;
+};
+
+/// Makes a snapshot the active one for a scope. After an error the abort takes it back.
+class ActiveSnapshot {
+ public:
+  explicit ActiveSnapshot(Snapshot snapshot);
+  ~ActiveSnapshot();
+  ActiveSnapshot(const ActiveSnapshot&) = delete;
+  ActiveSnapshot& operator=(const ActiveSnapshot&) = delete;
+
+ private:
+  int exceptions_;
+};
+
+/// What others have committed meanwhile is seen in it, whatever the isolation level.
+class LatestSnapshot : public ActiveSnapshot {
+ public:
+  LatestSnapshot();
 };
 
 /// Acts as another role for a scope, with a search_path of its own, as a security definer function does. Where the role

@@ -48,6 +48,14 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
+-- A consumer stores what is computed, too.
+CREATE TABLE stored (n int, m int);
+SELECT kafka_consume_begin('stored', 'numbers', source => 'doubled', parallelism => 0, server => 'kafka') > 0 AS begun;
+SELECT kafka_consume_once('stored', 'numbers');
+SELECT count(*), sum(m) FROM stored;
+SELECT kafka_consume_drop('stored', 'numbers');
+DROP TABLE stored;
+
 -- DEFAULT is for INSERT: a field that is not there is NULL.
 CREATE FOREIGN TABLE defaults (id int, paid boolean DEFAULT true, item text DEFAULT 'nothing')
   SERVER kafka OPTIONS (topic 'orders');

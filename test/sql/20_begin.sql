@@ -28,18 +28,19 @@ SELECT kafka_consume_begin('people', 'people_text', server => 'nowhere');
 SELECT kafka_consume_begin('people', 'people_text', columns => '{id,age}');
 SELECT kafka_consume_begin('people', 'people_text', columns => '{id,id}');
 
--- not supported yet
-SELECT kafka_consume_begin('people', 'people_text', until => 'latest');
-SELECT kafka_consume_begin('people', 'people_text', on_error => 'ignore');
-SELECT kafka_consume_begin('people', 'people_text', reject_limit => 1);
-SELECT kafka_consume_begin('people', 'people_text', on_gap => 'latest');
-SELECT kafka_consume_begin('people', 'people_text', envelope => 'upsert');
-SELECT kafka_consume_begin('people', 'people_text', key_format => 'json');
-SELECT kafka_consume_begin('people', 'people_text', max_rate => 1);
-SELECT kafka_consume_begin('people', 'people_text', shard => '0/2');
-SELECT kafka_consume_begin('people', 'people_text', group_id => 'g');
+-- what is no word of a policy
+SELECT kafka_consume_begin('people', 'people_text', until => 'whenever');
+SELECT kafka_consume_begin('people', 'people_text', on_error => 'log');
+SELECT kafka_consume_begin('people', 'people_text', on_gap => 'ignore');
+SELECT kafka_consume_begin('people', 'people_text', envelope => 'letter');
+SELECT kafka_consume_begin('people', 'people_text', key_format => 'xml');
+SELECT kafka_consume_begin('people', 'people_text', key_format => 'avro');
+SELECT kafka_consume_begin('people', 'people_text', max_rate => -1);
+SELECT kafka_consume_begin('people', 'people_text', shard => '2/2');
+SELECT kafka_consume_begin('people', 'people_text', shard => 'half');
 SELECT kafka_consume_begin('people', 'people_text', start => 'stored');
 SELECT kafka_consume_begin('people', 'people_text', start => '{"0": "stored:1"}');
+SELECT kafka_consume_begin('people', 'people_text', until => 'stored');
 
 -- nothing of all that was stored
 SELECT count(*) FROM pipeline_kafka_consumers;
@@ -66,6 +67,13 @@ SELECT epoch, batch_size, batch_delay, start FROM pipeline_kafka_consumers WHERE
 SELECT kafka_consume_begin('people', 'people_text', format => 'csv', delimiter => '\t') = :id;
 SELECT ftoptions FROM pg_foreign_table WHERE ftrelid = format('people_kafka_%s', :id)::regclass;
 SELECT kafka_consume_position('people', 'people_text');
+SELECT kafka_consume_begin('people', 'people_text', on_error => 'dead_letter', reject_limit => 5, on_gap => 'earliest',
+                           key_format => 'json', max_rate => 100, shard => '0/2', group_id => 'people') = :id;
+SELECT on_error, reject_limit, on_gap, envelope, key_format, max_rate, shard, group_id, until FROM pipeline_kafka_consumers;
+-- limits and the like are taken away again
+SELECT kafka_consume_begin('people', 'people_text', on_error => 'stop', reject_limit => -1, on_gap => 'stop', key_format => 'raw',
+                           max_rate => 0, shard => '0/1', group_id => '') = :id;
+SELECT reject_limit, max_rate, shard, group_id FROM pipeline_kafka_consumers;
 \set VERBOSITY default
 
 -- the foreign table follows the stream when it is begun, and comes back when it was dropped

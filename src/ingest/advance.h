@@ -1,0 +1,34 @@
+#pragma once
+
+#include "ingest/consumer.h"
+#include "ingest/tally.h"
+
+namespace kafka_fdw::ingest {
+
+/// The rows of pipeline_kafka_offsets, as the extension's owner.
+
+/// What is stored of a partition.
+struct PartitionState {
+  int64_t next_offset = 0;
+  std::optional<int64_t> until;      ///< where the consumer ends
+  std::optional<Identity> identity;  ///< of the last message that was taken
+};
+using PartitionStates = std::map<Place, PartitionState>;
+
+PartitionStates load_partitions(pg::Spi& spi, const Consumer& consumer);
+
+/// Moves stored offsets on, each by compare-and-set. Keeps its plans.
+class Advancer {
+ public:
+  explicit Advancer(const Consumer& consumer) : consumer_(consumer) {}
+
+  /// To `next`, for the partitions in it, from what `stored` says of them. False: somebody else has moved one.
+  bool run(const Offsets& next, const PartitionStates& stored, const Tallies& tallies);
+
+ private:
+  const Consumer& consumer_;
+  pg::Plan update_;
+  pg::Plan insert_;
+};
+
+}  // namespace kafka_fdw::ingest

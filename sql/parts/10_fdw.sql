@@ -37,3 +37,19 @@ CREATE FUNCTION kafka_messages(
   AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION kafka_messages(text, text, int, bigint, name) IS
   'messages of a topic, by partition and offset; of several partitions the newest where start is -N, else the oldest';
+
+CREATE FUNCTION kafka_suggest_table(
+    topic text, format text DEFAULT 'json', sample int DEFAULT 1000, server name DEFAULT 'pipeline_kafka')
+  RETURNS text
+  AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION kafka_suggest_table(text, text, int, name) IS
+  'a CREATE FOREIGN TABLE statement for a topic, with columns inferred from a sample of its newest messages';
+
+-- Not within a parallel query: settings are looked at in a subtransaction.
+CREATE FUNCTION kafka_check(
+    topic text DEFAULT NULL, server name DEFAULT 'pipeline_kafka',
+    OUT step text, OUT ok boolean, OUT detail text, OUT hint text)
+  RETURNS SETOF record
+  AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION kafka_check(text, name) IS
+  'tries step after step what a scan does, and says what to change where one fails; ok is null for what was not tried';

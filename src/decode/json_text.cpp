@@ -157,6 +157,22 @@ const char* json_value_end(const char* begin, size_t depth, const BadField*& fau
   return end;
 }
 
+std::vector<JsonMember> json_members(const char* object) {
+  std::vector<JsonMember> members;
+  const char* p = skip_space(object + 1);
+  while (*p != '}') {
+    const char* key = p + 1;
+    p = string_end(p);
+    const auto key_size = static_cast<size_t>(p - 1 - key);
+    const char* value = skip_space(skip_space(p) + 1);
+    p = Walk(0).run(value);
+    members.push_back({{key, key_size}, {value, static_cast<size_t>(p - value)}});
+    p = skip_space(p);
+    if (*p == ',') p = skip_space(p + 1);
+  }
+  return members;
+}
+
 bool is_json_number(std::string_view text) { return number_end(text.data()) == text.data() + text.size(); }
 
 }  // namespace kafka_fdw::decode

@@ -3,6 +3,7 @@
 #include "fdw/analyze.h"
 #include "fdw/async.h"
 #include "fdw/explain.h"
+#include "fdw/import.h"
 #include "fdw/options.h"
 #include "fdw/parallel.h"
 #include "fdw/plan.h"
@@ -46,6 +47,7 @@ FdwRoutine* make_routine() {
   routine->ForeignAsyncNotify = kafkaForeignAsyncNotify;
   routine->ShutdownForeignScan = kafkaShutdownForeignScan;
   routine->EndForeignScan = kafkaEndForeignScan;
+  routine->ImportForeignSchema = kafkaImportForeignSchema;
   return routine;
 }
 

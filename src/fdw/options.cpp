@@ -72,6 +72,8 @@ constexpr Option options_table[] = {
     {"key_field", Place::column, Type::text, false, "the name of a field of the key"},
     {"force_null", Place::column, Type::boolean, true, "csv: as COPY"},
     {"force_not_null", Place::column, Type::boolean, true, "csv: as COPY"},
+    {"sample", Place::import, Type::count, true, "how many messages of a topic its columns are inferred from; 1000"},
+    {"flatten", Place::import, Type::boolean, true, "json: the fields of nested objects get columns of their own"},
 };
 
 constexpr std::string_view metadata_roles[] = {"partition", "offset",    "timestamp", "key",       "headers",
@@ -87,6 +89,8 @@ const char* name_of(Place place) {
       return "a foreign table";
     case Place::column:
       return "a column";
+    case Place::import:
+      return "IMPORT FOREIGN SCHEMA";
   }
   return "";
 }
@@ -108,6 +112,11 @@ const char* place_of(PropertyClass property_class) {
   return nullptr;
 }
 
+bool is_allowed(const Option& option, Place place) {
+  // Each table has a topic of its own.
+  return option.place == place || (place == Place::import && option.place == Place::table && option.name != "topic");
+}
+
 bool is_allowed(PropertyClass property_class, Place place) {
   switch (place) {
     case Place::server:
@@ -116,6 +125,7 @@ bool is_allowed(PropertyClass property_class, Place place) {
     case Place::mapping:
       return property_class == PropertyClass::secret;
     case Place::table:
+    case Place::import:
       return property_class == PropertyClass::table;
     case Place::column:
       return false;
@@ -142,7 +152,7 @@ void refuse_name(const std::string& message, const std::string& hint) {
 [[noreturn]] void refuse_unknown(const std::string& name, Place place) {
   std::vector<std::string_view> own;
   for (const Option& option : options_table)
-    if (option.place == place && option.implemented) own.push_back(option.name);
+    if (is_allowed(option, place) && option.implemented) own.push_back(option.name);
   std::vector<std::string_view> known = own;
   for (const Property& property : kafka::all_properties())
     if (is_allowed(property.property_class, place)) known.push_back(property.name);
@@ -338,7 +348,7 @@ void check_options(const OptionValues& options, OptionPlace place) {
       check_property(name, value, place);
       continue;
     }
-    if (option->place != place) refuse_place(name, place, name_of(option->place));
+    if (!is_allowed(*option, place)) refuse_place(name, place, name_of(option->place));
     if (!option->implemented)
       pg::call([&, text = name.c_str()] {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("option \"%s\" is not supported yet", text)));
@@ -346,6 +356,7 @@ void check_options(const OptionValues& options, OptionPlace place) {
     check_value(*option, value);
   }
   if (place == Place::table) check_table(options);
+  if (place == Place::import) parse_format(options);
   if (place == Place::column) check_column(options);
 }
 

@@ -15,8 +15,8 @@ extern "C" {
 
 namespace kafka_fdw::fdw {
 
-/// What an option is set on.
-enum class OptionPlace : uint8_t { server, mapping, table, column };
+/// What an option is set on. IMPORT FOREIGN SCHEMA has options of its own, and takes those of the tables that it makes.
+enum class OptionPlace : uint8_t { server, mapping, table, column, import };
 
 /// What its value must look like; checked when it is set.
 enum class OptionType : uint8_t {

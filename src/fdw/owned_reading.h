@@ -37,6 +37,9 @@ class OwnedReading {
     parts_->topic.close();
   }
 
+  /// What is made in it goes before the client does.
+  MemoryContext context() const noexcept { return context_; }
+
  private:
   struct Parts {
     Parts(const Table& given, Oid user, MemoryContext context)

@@ -121,6 +121,8 @@ void Client::Impl::on_error(rd_kafka_resp_err_t error, const char* reason) noexc
   }
 }
 
+const char* library_version() noexcept { return rd_kafka_version_str(); }
+
 Client::Client(const Properties& properties) : impl_(std::make_unique<Impl>(properties)) {}
 
 Client::~Client() = default;
@@ -142,6 +144,13 @@ Pending<std::vector<TopicInfo>> Client::topics(std::optional<std::string> name, 
                                          rd_kafka_t* handle, const std::stop_token& stop) {
     return query_topics(handle, name, deadline, stop);
   });
+}
+
+Pending<ClusterInfo> Client::cluster(std::chrono::milliseconds timeout) {
+  return impl_->ask("could not read the metadata of the cluster within " + std::to_string(timeout.count()) + " ms",
+                    [deadline = Deadline(timeout)](rd_kafka_t* handle, const std::stop_token& stop) {
+                      return query_cluster(handle, deadline, stop);
+                    });
 }
 
 Pending<std::vector<Watermarks>> Client::watermarks(std::string topic, std::vector<int32_t> partitions,

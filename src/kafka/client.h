@@ -29,6 +29,17 @@ struct TopicInfo {
   std::vector<PartitionInfo> partitions;  ///< by id
 };
 
+struct BrokerInfo {
+  int32_t id;
+  std::string host;  ///< where it says that clients find it
+  int32_t port;
+};
+
+struct ClusterInfo {
+  std::vector<BrokerInfo> brokers;
+  std::vector<TopicInfo> topics;  ///< those that this client may see
+};
+
 /// [low, high): high is the last stable offset under read_committed, the high watermark under read_uncommitted.
 struct Watermarks {
   int32_t partition;
@@ -61,6 +72,9 @@ class Pending {
   std::shared_ptr<State> state_;
 };
 
+/// Of librdkafka.
+const char* library_version() noexcept;
+
 /// One librdkafka consumer handle, its helper thread, and the pipe through which both wake the thread that owns the
 /// client. Used by one thread. Nothing here blocks but the constructor (milliseconds) and the destructor (let Reaper do
 /// that).
@@ -85,6 +99,8 @@ class Client {
 
   /// Topics with their partitions; all topics without a name. unknown_topic, not_authorized, unreachable, timed_out.
   Pending<std::vector<TopicInfo>> topics(std::optional<std::string> name, std::chrono::milliseconds timeout);
+  /// All brokers and topics.
+  Pending<ClusterInfo> cluster(std::chrono::milliseconds timeout);
   Pending<std::vector<Watermarks>> watermarks(std::string topic, std::vector<int32_t> partitions,
                                               std::chrono::milliseconds timeout);
   /// The first offset whose message has that time or a later one, per point; the end (as in Watermarks) where there is

@@ -1,7 +1,6 @@
 #include "kafka/partition_blocks.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace kafka_fdw::kafka {
 namespace {
@@ -78,8 +77,9 @@ void PartitionBlocks::give_back_below(int64_t offset) {
 }
 
 void PartitionBlocks::give_back_from(int64_t offset) {
-  for (const Interval& part : std::ranges::reverse_view(block_))
+  std::for_each(block_.rbegin(), block_.rend(), [&](const Interval& part) {
     if (part.to > offset) ranges_.push_front({std::max(part.from, offset), part.to});
+  });
 }
 
 /// By the bytes that an offset of the block was worth, which is little in a log with gaps.

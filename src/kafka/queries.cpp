@@ -61,6 +61,40 @@ void throw_leaderless(rd_kafka_t* handle, const rd_kafka_topic_partition_list_t&
               "A condition on the partition reads the others.");
 }
 
+/// Of one topic, or of all.
+Metadata query_metadata(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
+                        const std::stop_token& stop) {
+  TopicHandle only;
+  if (name) {
+    only.reset(rd_kafka_topic_new(handle, name->c_str(), nullptr));
+    if (!only) throw Error(ErrorClass::unknown_topic, "invalid topic name \"" + *name + "\"");
+  }
+  Metadata metadata;
+  auto attempt = [&](int timeout_ms) -> rd_kafka_resp_err_t {
+    const struct rd_kafka_metadata* answer = nullptr;
+    auto error = rd_kafka_metadata(handle, only == nullptr, only.get(), &answer, timeout_ms);
+    metadata.reset(answer);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !name) return error;
+    if (metadata->topic_cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    const auto& topic = metadata->topics[0];
+    // A new topic: its partitions are known, their leaders are not yet.
+    if (topic.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && topic.partition_cnt > 0)
+      return RD_KAFKA_RESP_ERR_NO_ERROR;
+    return topic.err;
+  };
+  insist(deadline, stop, attempt, [&](ErrorClass error_class, rd_kafka_resp_err_t error) {
+    throw_for_topic(error_class, name.value_or(""), error);
+  });
+  return metadata;
+}
+
+std::vector<TopicInfo> topics_of(const struct rd_kafka_metadata& metadata) {
+  std::vector<TopicInfo> infos;
+  infos.reserve(static_cast<size_t>(metadata.topic_cnt));
+  for (int i = 0; i < metadata.topic_cnt; ++i) infos.push_back(topic_info(metadata.topics[i]));
+  return infos;
+}
+
 /// Fills in the offsets of the list, whose offsets are timestamps before.
 void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline deadline,
              const std::stop_token& stop) {
@@ -132,31 +166,18 @@ void throw_for_topic(ErrorClass error_class, const std::string& topic, rd_kafka_
 
 std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
                                     const std::stop_token& stop) {
-  TopicHandle only;
-  if (name) {
-    only.reset(rd_kafka_topic_new(handle, name->c_str(), nullptr));
-    if (!only) throw Error(ErrorClass::unknown_topic, "invalid topic name \"" + *name + "\"");
+  return topics_of(*query_metadata(handle, name, deadline, stop));
+}
+
+ClusterInfo query_cluster(rd_kafka_t* handle, Deadline deadline, const std::stop_token& stop) {
+  const Metadata metadata = query_metadata(handle, std::nullopt, deadline, stop);
+  ClusterInfo cluster{.brokers = {}, .topics = topics_of(*metadata)};
+  for (int i = 0; i < metadata->broker_cnt; ++i) {
+    const auto& broker = metadata->brokers[i];
+    cluster.brokers.push_back({broker.id, broker.host, broker.port});
   }
-  Metadata metadata;
-  auto attempt = [&](int timeout_ms) -> rd_kafka_resp_err_t {
-    const struct rd_kafka_metadata* answer = nullptr;
-    auto error = rd_kafka_metadata(handle, only == nullptr, only.get(), &answer, timeout_ms);
-    metadata.reset(answer);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !name) return error;
-    if (metadata->topic_cnt != 1) return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    const auto& topic = metadata->topics[0];
-    // A new topic: its partitions are known, their leaders are not yet.
-    if (topic.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE && topic.partition_cnt > 0)
-      return RD_KAFKA_RESP_ERR_NO_ERROR;
-    return topic.err;
-  };
-  insist(deadline, stop, attempt, [&](ErrorClass error_class, rd_kafka_resp_err_t error) {
-    throw_for_topic(error_class, name.value_or(""), error);
-  });
-  std::vector<TopicInfo> infos;
-  infos.reserve(static_cast<size_t>(metadata->topic_cnt));
-  for (int i = 0; i < metadata->topic_cnt; ++i) infos.push_back(topic_info(metadata->topics[i]));
-  return infos;
+  std::ranges::sort(cluster.brokers, {}, &BrokerInfo::id);
+  return cluster;
 }
 
 std::vector<Watermarks> query_watermarks(rd_kafka_t* handle, const std::string& topic,

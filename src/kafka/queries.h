@@ -37,6 +37,8 @@ struct Unanswered {
 std::vector<TopicInfo> query_topics(rd_kafka_t* handle, const std::optional<std::string>& name, Deadline deadline,
                                     const std::stop_token& stop);
 
+ClusterInfo query_cluster(rd_kafka_t* handle, Deadline deadline, const std::stop_token& stop);
+
 std::vector<Watermarks> query_watermarks(rd_kafka_t* handle, const std::string& topic,
                                          const std::vector<int32_t>& partitions, Deadline deadline,
                                          const std::stop_token& stop);

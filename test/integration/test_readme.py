@@ -33,6 +33,8 @@ def test_the_tour(own_pg, broker):
         results = {}
         for statement in (statement for block in blocks("sql") for statement in statements(block)):
             results[statement] = database.execute(statement.replace("127.0.0.1:9092", broker.bootstrap))
+        checked = next(result for statement, result in results.items() if "kafka_check" in statement)
+        assert len(checked) == 8 and all(ok for _, ok, _, _ in checked), checked
         assert results["SELECT count(*) FROM visits;"] == [(3,)]
         assert [row[:2] for row in results["SELECT * FROM page_views ORDER BY url;"]] == [("/cart", 1), ("/home", 2)]
         assert results["SELECT id, city FROM clicks WHERE part = 0 AND offs BETWEEN 0 AND 1;"] == [

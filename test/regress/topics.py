@@ -111,9 +111,41 @@ def growing(broker):
     broker.produce("growing", '{"n": 0}')
 
 
+def shop(broker):
+    """What a table is inferred from: types that widen, odd keys, many keys, nothing at all; names that are too long."""
+    broker.create_topic("shop.orders", partitions=2)
+    broker.produce("shop.orders", *(
+        {"partition": number % 2, "key": f"customer-{number}", "timestamp": NEW_YEAR_2024, "value": value}
+        for number, value in enumerate((
+            '{"id": 1, "total": 10, "at": "2024-01-01T12:00:00Z", "due": "2024-02-01", "paid": true, "note": null,'
+            ' "ref": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "lines": [{"item": "pen"}], "code": 7,'
+            ' "customer": {"name": "Ada", "address": {"city": "London", "zip": 1815}}}',
+            '{"id": 3000000000, "total": 10.50, "at": "2024-01-01T12:00:00.123456789+02:00", "due": "2024-02-02T10:00",'
+            ' "paid": null, "ref": null, "code": "x", "customer": null}',
+            '{"id": 2, "big": 123456789012345678901234567890, "customer": {"name": "Grace", "address": {"floor": 3}},'
+            ' "customer_name": "a field at the top"}'))))
+    broker.create_topic("shop.Order-Items")
+    broker.produce("shop.Order-Items", '{"sku": "a"}')
+    broker.create_topic("shop.empty")
+    broker.create_topic("shop.gone")
+    broker.produce("shop.gone", {"key": b"\x00\x01", "value": None})
+    for end in "ab":
+        broker.create_topic("shop.long-" + "x" * 60 + end)
+        broker.produce("shop.long-" + "x" * 60 + end, f'{{"{end}": 1}}')
+    broker.create_topic("odd")
+    broker.produce("odd", '{"": 1, "/slash": 2, "til~de/": 3, "Quote\\"d": 4, "quote\'d": 5, "back\\\\slash": 6, "id": 7, "ID": 8,'
+                   ' "ctid": 9, "kafka_offset": 10, "zero\\u0000": 11, "select": 12, "%s": 13, "a\\nb": 14, "twice": "x",'
+                   ' "twice": 15, "\u00e9t\u00e9": 16, "payload": 17,'
+                   f' "{"long-" * 20}a": 18, "{"long-" * 20}b": 19, "{"k" * 2000}": 20}}', "not json")
+    broker.create_topic("wide")
+    broker.produce("wide", "{" + ", ".join(f'"k{number}": {number}' for number in range(1200)) + "}", '{"k1199": 0}')
+    broker.create_topic("wide_csv")
+    broker.produce("wide_csv", ",".join(str(number) for number in range(1001)))
+
+
 def main():
     broker = ExistingBroker(os.environ["KAFKA_BOOTSTRAP"])
-    for make in (clicks, empty, orders, people, lines, mixed, numbers, visits, readings, growing):
+    for make in (clicks, empty, orders, people, lines, mixed, numbers, visits, readings, growing, shop):
         make(broker)
 
 

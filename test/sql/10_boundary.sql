@@ -100,6 +100,21 @@ RESET statement_timeout;
 RESET kafka_fdw.connect_timeout;
 SELECT counters();
 
+-- A check keeps nothing, however it ends; nor does a sample, but the client that it read with.
+SELECT bool_and(ok) FROM kafka_check('numbers', 'kafka');
+SELECT counters();
+SELECT step, ok FROM kafka_check('numbers', 'nobody') WHERE ok IS FALSE OR step = 'read';
+SELECT counters();
+SELECT length(kafka_suggest_table('numbers', server => 'kafka')) > 0 AS suggested;
+SELECT counters();
+SET kafka_fdw.connect_timeout = '1 s';
+SET statement_timeout = '200 ms';
+SELECT kafka_suggest_table('numbers', server => 'nobody');
+\echo :LAST_ERROR_SQLSTATE
+RESET statement_timeout;
+RESET kafka_fdw.connect_timeout;
+SELECT counters();
+
 -- A server that changes takes its idle clients with it.
 SELECT count(*) FROM numbers;
 SELECT counters();

@@ -1,4 +1,4 @@
--- Looking at a server without a foreign table: its topics, and the messages in them.
+-- Looking at a server without a foreign table: its topics, the messages in them, and whether all of it can be reached.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS kafka_fdw;
 \getenv bootstrap KAFKA_BOOTSTRAP
@@ -63,6 +63,19 @@ SELECT * FROM kafka_messages('numbers', 'stored', server => 'kafka');
 REVOKE USAGE ON FOREIGN SERVER kafka FROM stranger;
 SET ROLE stranger;
 SELECT * FROM kafka_messages('numbers', server => 'kafka');
+RESET ROLE;
+
+-- What a scan would do, step by step. A step that fails has a hint; those that then make no sense are not tried.
+SELECT replace(step, :'bootstrap', 'HOST:PORT') AS step, ok FROM kafka_check('clicks', 'kafka');
+SELECT * FROM kafka_check('clicks', 'kafka') WHERE step IN ('log in', 'topic') ORDER BY step;
+SELECT * FROM kafka_check('clickz', 'kafka') WHERE step IN ('topic', 'read') ORDER BY step DESC;
+SELECT * FROM kafka_check('empty', 'kafka') WHERE step = 'read';
+SELECT * FROM kafka_check(server => 'kafka') WHERE step IN ('topic', 'read');
+SELECT * FROM kafka_check();
+SELECT * FROM kafka_check('clicks', 'nowhere');
+SELECT * FROM kafka_check('clicks', NULL);
+SET ROLE stranger;
+SELECT * FROM kafka_check('clicks', 'kafka');
 RESET ROLE;
 
 DROP SERVER kafka CASCADE;

@@ -147,10 +147,11 @@ class ExistingBroker:
 class Broker(ExistingBroker):
     """A Kafka broker of its own, started by test/broker/kafka-broker."""
 
-    def __init__(self, settings=None, java_options=None, join=None):
+    def __init__(self, settings=None, java_options=None, port=None, join=None):
         """java_options instead of those that make it start fast: for measurements. join: the cluster's first broker."""
         options = [] if java_options is None else [f"--java-opts={java_options}"]
-        options += ["--join", join._dir] if join else []
+        options += [] if port is None else [f"--port={port}"]
+        options += [] if join is None else ["--join", join._dir]
         found = command.run("broker/kafka-broker", "start", *command.set_arguments(settings), *options)
         super().__init__(found["bootstrap"])
         self._dir, self.pid = found["dir"], int(found["pid"])

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "decode/json_inference.h"
 #include "decode_testing.h"
 
 namespace kafka_fdw::decode {
@@ -121,6 +122,15 @@ TEST(MutatedMessages, StrictJsonIsWhatAFullParseTakes) {
     }
   }
   EXPECT_GT(taken, 500);
+}
+
+TEST(MutatedMessages, AreFieldsToInferOrCounted) {
+  JsonInference inference(true);
+  Mutator mutate(1234);
+  for (int i = 0; i < 20'000; ++i) inference.add(mutate(json_message));
+  EXPECT_EQ(inference.objects() + inference.others(), 20'000);
+  EXPECT_GT(inference.objects(), 500);
+  EXPECT_LE(inference.result(1000).fields.size(), 1000);
 }
 
 }  // namespace

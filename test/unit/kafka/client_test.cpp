@@ -91,6 +91,18 @@ TEST(Client, ListsOneTopicWithItsPartitions) {
   }
 }
 
+TEST(Client, TellsWhereTheBrokersSayThatTheyAre) {
+  MockCluster cluster(2);
+  cluster.create_topic("clicks", 3);
+  Client client(cluster.properties());
+  const ClusterInfo info = await(client, client.cluster(patience));
+  std::string addresses;
+  for (const BrokerInfo& broker : info.brokers)
+    addresses += (addresses.empty() ? "" : ",") + broker.host + ':' + std::to_string(broker.port);
+  EXPECT_EQ(addresses, cluster.bootstrap());
+  EXPECT_EQ(info.topics.size(), 1u);
+}
+
 TEST(Client, ListsAllTopics) {
   MockCluster cluster;
   cluster.create_topic("a", 1);

@@ -124,6 +124,7 @@ Arm ClauseTranslator::translate_array(const ScalarArrayOpExpr* clause, bool nega
 Arm ClauseTranslator::translate_bool(const BoolExpr* clause, bool negated) {
   std::vector<Arm> arms;
   const bool inverts = clause->boolop == NOT_EXPR;
+  arms.reserve(static_cast<size_t>(list_length(clause->args)));
   for (int i = 0; i < list_length(clause->args); ++i)
     arms.push_back(translate(static_cast<Node*>(list_nth(clause->args, i)), negated != inverts));
   if (inverts) return arms.front();

@@ -87,6 +87,7 @@ std::vector<SharedRanges::Work> ParallelSource::leave() {
   if (shared_ == nullptr) return {};
   report();
   std::vector<SharedRanges::Work> work;
+  work.reserve(static_cast<size_t>(shared_->process_count()));
   for (int place = 0; place < shared_->process_count(); ++place) work.push_back(shared_->work(place));
   shared_ = nullptr;
   return work;

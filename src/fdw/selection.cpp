@@ -100,7 +100,7 @@ class Evaluation {
       has_times_ = has_times_ || comparison.column == Column::timestamp;
     });
     std::ranges::sort(moments_);
-    moments_.erase(std::ranges::unique(moments_).begin(), moments_.end());
+    moments_.erase(std::unique(moments_.begin(), moments_.end()), moments_.end());
     if (moments_.size() > 2 * most_moments) moments_.clear();
     ignores_times_ = moments_.empty();
   }

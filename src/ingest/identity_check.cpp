@@ -8,6 +8,7 @@ namespace {
 
 std::vector<kafka::Range> ranges_of(const std::map<Place, Identity>& identities) {
   std::vector<kafka::Range> ranges;
+  ranges.reserve(identities.size());
   for (const auto& [place, identity] : identities)
     ranges.push_back({place.first, place.second, identity.offset, identity.offset + 1});
   return ranges;

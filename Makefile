@@ -20,7 +20,7 @@ build_dir = build/$(BUILD)-pg$(pg_major)
 help: ## list these commands
 	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: deps deps-build deps-test deps-lint deps-platforms
+.PHONY: deps deps-build deps-test deps-lint deps-memory deps-platforms
 deps: ## install what is missing to build, test and lint
 	@scripts/deps build test lint
 deps-build:
@@ -29,6 +29,8 @@ deps-test:
 	@scripts/deps build test
 deps-lint:
 	@scripts/deps build lint
+deps-memory:
+	@scripts/deps build test memory
 deps-platforms:
 	@scripts/deps build test platforms
 
@@ -66,6 +68,10 @@ installcheck: deps-test install ## run the SQL tests in a temporary PostgreSQL w
 .PHONY: integration
 integration: deps-test install .venv/.installed ## run pytest: servers and brokers started, killed, restarted
 	@PG_CONFIG="$(PG_CONFIG)" .venv/bin/python -m pytest test/integration $(PYTEST_ARGS)
+
+.PHONY: memcheck
+memcheck: deps-memory install ## run scans under valgrind: memory misused or lost is a failure
+	@PG_CONFIG="$(PG_CONFIG)" test/memory/run
 
 .PHONY: check
 check: deps-test all install unit installcheck integration ## build, install and run every test

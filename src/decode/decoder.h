@@ -29,8 +29,10 @@ class Decoder {
 
   /// Fills row[i] for column i of the list given to make_decoder; row.size() is the number of columns.
   /// For `text`, `csv` and `raw` the message is in the server's encoding and verified by the caller; for `json` it is
-  /// UTF-8 and verified here, its views are UTF-8, and so must Column::path be. Throws Error, after which row is
-  /// undefined. A null message (tombstone) is the caller's business; an empty one is not special.
+  /// UTF-8 and verified here, its views are UTF-8, and so must Column::path be. Throws Error, after which
+  /// row holds what could be decoded all the same: of a delimited message the fields before the fault, of one that is
+  /// not what `strict` wants all that are there. A null message (tombstone) is the caller's business; an empty one is
+  /// not special.
   virtual void decode(std::string_view message, std::span<Value> row) = 0;
 
  protected:

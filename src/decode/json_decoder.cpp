@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <optional>
 
 #include "decode/field_parser.h"
 #include "decode/json_paths.h"
@@ -22,8 +23,8 @@ constexpr size_t max_seen_keys = 256;
 constexpr size_t max_seen_length = 256;
 constexpr size_t max_shown_key = 64;
 
-[[noreturn]] void throw_invalid(const char* message = "invalid JSON", int column = -1) {
-  throw Error(sqlstate::invalid_text_representation, message, column);
+[[noreturn]] void throw_invalid(const char* message = invalid_json.message) {
+  throw Error(sqlstate::invalid_text_representation, message);
 }
 
 /// simdjson's own texts differ between its versions and are never shown.
@@ -46,13 +47,22 @@ std::string shown(std::string_view key) {
   return std::string(key.substr(0, length)) + "...";
 }
 
+/// The key that begins at `key`, behind the quote, as it is written.
+std::string_view written_key(const char* key) {
+  const char* end = key;
+  while (*end != '"') end += *end == '\\' ? 2 : 1;
+  return {key, static_cast<size_t>(end - key)};
+}
+
 /// One value of a message, as the columns that ask for it look at it.
 struct Field {
   std::string_view raw;   ///< its JSON text
   std::string_view text;  ///< for columns that are not json: a string without its quotes, anything else as raw
   bool null = false;
-  bool escaped = false;   ///< text has escapes yet
-  bool has_zero = false;  ///< text has U+0000
+  bool nested = false;                   ///< an array or an object
+  bool escaped = false;                  ///< text has escapes yet
+  const BadField* fault = nullptr;       ///< it is no JSON
+  const BadField* text_fault = nullptr;  ///< the same, or it is JSON, but no text
 };
 
 class JsonDecoder final : public Decoder {
@@ -73,7 +83,7 @@ class JsonDecoder final : public Decoder {
   void take(JsonPlace& place, ondemand::value value, size_t depth);
   void fill(const JsonPlace& place, std::string_view token, size_t depth);
   void set(int column, Field& field);
-  void unescape(Field& field, int column);
+  void unescape(Field& field);
 
   JsonPlace* find(JsonPlace& place, size_t position, const char* key);
   JsonPlace* look_up(const JsonPlace& place, std::string_view raw_key);
@@ -89,19 +99,26 @@ class JsonDecoder final : public Decoder {
   size_t size_ = 0;
   uint8_t* strings_end_ = nullptr;
   std::span<Value> row_;
+  std::optional<std::string_view> extra_;  ///< strict: the first key that no column asks for, as it is written
 };
 
 void JsonDecoder::decode(std::string_view message, std::span<Value> row) {
   std::fill(row.begin(), row.end(), Value{});
   if (!root_->has_children() && !strict_) return;
   row_ = row;
+  extra_.reset();
   load(message);
   ondemand::document document;
   parse(document);
-  ondemand::object object;
-  check(document.get_object().get(object));
-  walk_object(object, *root_, 1);
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) throw_invalid();
+  try {
+    ondemand::object object;
+    check(document.get_object().get(object));
+    walk_object(object, *root_, 1);
+    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) throw_invalid();
+  } catch (const Error&) {
+    std::fill(row.begin(), row.end(), Value{});
+    throw;
+  }
   if (strict_) check_complete();
 }
 
@@ -142,18 +159,22 @@ void JsonDecoder::parse(ondemand::document& document) {
   begin = std::find_if_not(begin, end, is_json_space);
   if (*begin != '{') throw_invalid("expected a JSON object");
   if (strict_) {
-    const char* object_end = json_value_end(begin, 0, -1);
+    const BadField* fault = nullptr;
+    const char* object_end = json_value_end(begin, 0, fault);
+    if (object_end == nullptr) throw Error(fault->sqlstate, fault->message);
     if (std::find_if_not(object_end, end, is_json_space) != end) throw_invalid();
   }
 }
 
 void JsonDecoder::check_complete() {
+  int missing = -1;
   for (size_t i = 0; i < columns_.size(); ++i) {
-    if (row_[i].kind == Value::Kind::missing) {
-      throw Error(sqlstate::bad_copy_file_format, "missing field \"" + columns_[i].path + "\"", static_cast<int>(i));
-    }
+    if (missing < 0 && row_[i].kind == Value::Kind::missing) missing = static_cast<int>(i);
     if (!columns_[i].needed) row_[i] = Value{};
   }
+  if (extra_) throw Error(sqlstate::bad_copy_file_format, "extra field \"" + shown(*extra_) + "\"");
+  if (missing >= 0)
+    throw Error(sqlstate::bad_copy_file_format, "missing field \"" + columns_[missing].path + "\"", missing);
 }
 
 void JsonDecoder::walk_object(ondemand::object object, JsonPlace& place, size_t depth) {
@@ -163,7 +184,11 @@ void JsonDecoder::walk_object(ondemand::object object, JsonPlace& place, size_t 
     ondemand::field field;
     check(std::move(entry).get(field));
     JsonPlace* child = find(place, position++, field.key().raw());
-    if (child != nullptr) take(*child, field.value(), depth);
+    if (child != nullptr) {
+      take(*child, field.value(), depth);
+    } else if (strict_ && depth == 1 && !extra_) {
+      extra_ = written_key(field.key().raw());
+    }
   }
 }
 
@@ -198,21 +223,25 @@ void JsonDecoder::take(JsonPlace& place, ondemand::value value, size_t depth) {
 }
 
 /// `token` is the value from its first byte to the next token, whole if it is a scalar.
-Field read_field(std::string_view token, size_t depth, int column) {
+Field read_field(std::string_view token, size_t depth) {
   Field field;
   if (token[0] == '{' || token[0] == '[') {
-    const char* end = json_value_end(token.data(), depth, column);
-    field.raw = field.text = {token.data(), static_cast<size_t>(end - token.data())};
+    field.nested = true;
+    const char* end = json_value_end(token.data(), depth, field.fault);
+    if (end != nullptr) field.raw = field.text = {token.data(), static_cast<size_t>(end - token.data())};
     return field;
   }
   field.raw = field.text = trim_end(token);
   if (token[0] == '"') {
-    if (field.raw.size() < 2 || field.raw.back() != '"') throw_invalid("invalid JSON", column);
+    if (field.raw.size() < 2 || field.raw.back() != '"') {
+      field.fault = &invalid_json;
+      return field;
+    }
     field.text = field.raw.substr(1, field.raw.size() - 2);
     field.escaped = field.text.find('\\') != field.text.npos;
   } else if (!is_json_number(field.raw)) {
     field.null = field.raw == "null";
-    if (!field.null && field.raw != "true" && field.raw != "false") throw_invalid("invalid JSON", column);
+    if (!field.null && field.raw != "true" && field.raw != "false") field.fault = &invalid_json;
   }
   return field;
 }
@@ -221,7 +250,10 @@ void JsonDecoder::fill(const JsonPlace& place, std::string_view token, size_t de
   Field field;
   for (int column : place.columns()) {
     if (columns_[column].needed) {
-      if (field.raw.empty()) field = read_field(token, depth, column);
+      if (field.raw.empty() && field.fault == nullptr) {
+        field = read_field(token, depth);
+        field.text_fault = field.fault;
+      }
       set(column, field);
     } else {
       row_[column].kind = Value::Kind::null;  // it is there: check_complete() undoes this
@@ -230,28 +262,28 @@ void JsonDecoder::fill(const JsonPlace& place, std::string_view token, size_t de
 }
 
 void JsonDecoder::set(int column, Field& field) {
-  Value& value = row_[column];
   const Type type = columns_[column].type;
-  if (field.null) {
+  if (type != Type::json && field.escaped) unescape(field);
+  const BadField* fault = type == Type::json ? field.fault : field.text_fault;
+  Value& value = row_[column];
+  if (fault != nullptr) {
+    value.kind = Value::Kind::bad;
+    value.bad = fault;
+  } else if (field.null) {
     value.kind = Value::Kind::null;
-  } else if (type == Type::json) {
-    value = parse_field(type, field.raw);
   } else {
-    if (field.escaped) unescape(field, column);
-    if (field.has_zero) {
-      throw Error(sqlstate::untranslatable_character, "\\u0000 cannot be converted to text", column);
-    }
-    value = parse_field(type, field.text);
+    value = parse_field(type, type == Type::json ? field.raw : field.text);
+    if (type == Type::other && field.nested) value.kind = Value::Kind::nested;
   }
 }
 
-void JsonDecoder::unescape(Field& field, int column) {
+void JsonDecoder::unescape(Field& field) {
   ondemand::raw_json_string raw(reinterpret_cast<const uint8_t*>(field.text.data()));
-  if (parser_->unescape(raw, strings_end_).get(field.text) != simdjson::SUCCESS) {
-    throw_invalid("invalid escape in a JSON string", column);
-  }
   field.escaped = false;
-  field.has_zero = field.text.find('\0') != field.text.npos;
+  if (parser_->unescape(raw, strings_end_).get(field.text) != simdjson::SUCCESS)
+    field.text_fault = &invalid_json_escape;
+  else if (field.text.find('\0') != field.text.npos)
+    field.text_fault = &json_zero;
 }
 
 /// The place within `place` for the key that is the object's `position`-th.
@@ -264,9 +296,7 @@ JsonPlace* JsonDecoder::find(JsonPlace& place, size_t position, const char* key)
       return seen[position].child;
     }
   }
-  const char* end = key;
-  while (*end != '"') end += *end == '\\' ? 2 : 1;
-  std::string_view raw_key(key, static_cast<size_t>(end - key));
+  std::string_view raw_key = written_key(key);
   JsonPlace* child = look_up(place, raw_key);
   if (raw_key.size() <= max_seen_length && position < max_seen_keys) {
     if (position == seen.size()) seen.emplace_back();
@@ -283,11 +313,7 @@ JsonPlace* JsonDecoder::look_up(const JsonPlace& place, std::string_view raw_key
     ondemand::raw_json_string raw(reinterpret_cast<const uint8_t*>(raw_key.data()));
     valid = parser_->unescape(raw, space).get(key) == simdjson::SUCCESS;
   }
-  JsonPlace* child = valid ? place.child(key) : nullptr;
-  if (child == nullptr && strict_ && &place == root_.get()) {
-    throw Error(sqlstate::bad_copy_file_format, "extra field \"" + shown(raw_key) + "\"");
-  }
-  return child;
+  return valid ? place.child(key) : nullptr;
 }
 
 }  // namespace

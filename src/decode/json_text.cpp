@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "decode/sqlstate.h"
-#include "decode/value.h"
 
 namespace kafka_fdw::decode {
 namespace {
@@ -96,39 +95,39 @@ const char* key_end(const char* p) {
 /// Keeps which of the open containers are objects; no recursion, as the depth comes from outside.
 class Walk {
  public:
-  Walk(size_t depth, int column) : base_(depth), depth_(depth), column_(column) {}
+  explicit Walk(size_t depth) : base_(depth), depth_(depth) {}
 
   const char* run(const char* p) {
     do {
       p = skip_space(p);
       bool container = *p == '{' || *p == '[';
-      p = container ? open(p) : leave(checked(scalar_end(p)));
-    } while (!finished_);
+      p = container ? open(p) : leave(scalar_end(p));
+    } while (p != nullptr && !finished_);
     return p;
   }
 
+  const BadField& fault() const { return too_deep_ ? json_too_deep : invalid_json; }
+
  private:
-  const char* checked(const char* p) const {
-    if (p == nullptr) throw Error(sqlstate::invalid_text_representation, "invalid JSON", column_);
-    return p;
-  }
+  // Each of these returns where to go on, or null.
 
   const char* open(const char* p) {
     if (depth_ == max_json_depth) {
-      throw Error(sqlstate::statement_too_complex, "JSON is nested too deeply", column_);
+      too_deep_ = true;
+      return nullptr;
     }
     is_object_[depth_++] = *p == '{';
     const char* inside = skip_space(p + 1);
     if (*inside == closing()) return leave(close(inside));
-    return in_object() ? checked(key_end(inside)) : inside;
+    return in_object() ? key_end(inside) : inside;
   }
 
   /// A value has ended at `p`: goes to where the next one begins.
   const char* leave(const char* p) {
-    while (depth_ > base_) {
+    while (p != nullptr && depth_ > base_) {
       p = skip_space(p);
-      if (*p == ',') return in_object() ? checked(key_end(p + 1)) : p + 1;
-      p = *p == closing() ? close(p) : checked(nullptr);
+      if (*p == ',') return in_object() ? key_end(p + 1) : p + 1;
+      p = *p == closing() ? close(p) : nullptr;
     }
     finished_ = true;
     return p;
@@ -145,13 +144,18 @@ class Walk {
   std::bitset<max_json_depth> is_object_;
   const size_t base_;
   size_t depth_;
-  const int column_;
   bool finished_ = false;
+  bool too_deep_ = false;
 };
 
 }  // namespace
 
-const char* json_value_end(const char* begin, size_t depth, int column) { return Walk(depth, column).run(begin); }
+const char* json_value_end(const char* begin, size_t depth, const BadField*& fault) {
+  Walk walk(depth);
+  const char* end = walk.run(begin);
+  if (end == nullptr) fault = &walk.fault();
+  return end;
+}
 
 std::vector<JsonMember> json_members(const char* object) {
   std::vector<JsonMember> members;
@@ -161,7 +165,7 @@ std::vector<JsonMember> json_members(const char* object) {
     p = string_end(p);
     const auto key_size = static_cast<size_t>(p - 1 - key);
     const char* value = skip_space(skip_space(p) + 1);
-    p = json_value_end(value, 0, -1);
+    p = Walk(0).run(value);
     members.push_back({{key, key_size}, {value, static_cast<size_t>(p - value)}});
     p = skip_space(p);
     if (*p == ',') p = skip_space(p + 1);

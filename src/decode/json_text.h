@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "decode/value.h"
+
 namespace kafka_fdw::decode {
 
 /// Objects and arrays within each other in one message; the message itself is the first.
@@ -11,8 +13,8 @@ constexpr size_t max_json_depth = 1024;
 
 /// The end of the JSON value (RFC 8259) at `begin`, which stands at `depth` objects and arrays below the top and is
 /// followed, wherever, by a zero byte. Checks every byte of it, but for UTF-8, as the input function of json does:
-/// simdjson offers no such check that keeps numbers of any size. Throws Error with `column`.
-const char* json_value_end(const char* begin, size_t depth, int column);
+/// simdjson offers no such check that keeps numbers of any size. Null, and the reason in `fault`, where it is none.
+const char* json_value_end(const char* begin, size_t depth, const BadField*& fault);
 
 /// A member of a JSON object, as it is written.
 struct JsonMember {

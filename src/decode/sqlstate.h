@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "decode/value.h"
+
 namespace kafka_fdw::decode {
 
 /// The SQLSTATEs of decode::Error, by the names of PostgreSQL's errcodes.
@@ -12,6 +14,15 @@ constexpr const char* bad_copy_file_format = "22P04";
 constexpr const char* untranslatable_character = "22P05";
 constexpr const char* statement_too_complex = "54001";
 }  // namespace sqlstate
+
+/// What a field may be at fault with, whatever the others are.
+inline constexpr BadField invalid_json{sqlstate::invalid_text_representation, "invalid JSON"};
+inline constexpr BadField invalid_json_escape{sqlstate::invalid_text_representation, "invalid escape in a JSON string"};
+inline constexpr BadField json_too_deep{sqlstate::statement_too_complex, "JSON is nested too deeply"};
+inline constexpr BadField json_zero{sqlstate::untranslatable_character, "\\u0000 cannot be converted to text"};
+inline constexpr BadField zero_byte{sqlstate::character_not_in_repertoire, "invalid byte sequence: 0x00"};
+inline constexpr BadField invalid_utf8{sqlstate::character_not_in_repertoire,
+                                       "invalid byte sequence for encoding \"UTF8\""};
 
 /// A buffer that one huge message has grown is kept up to this size, in bytes.
 constexpr size_t kept_buffer = 1 << 20;

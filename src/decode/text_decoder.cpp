@@ -43,7 +43,7 @@ class TextDecoder final : public DelimitedDecoder {
  private:
   size_t split(char* in) override;
   void put(size_t field, char* begin, char* end, bool escaped);
-  std::string_view unescape(size_t field, char* begin, char* end) const;
+  const BadField* unescape(std::string_view& text, char* begin, char* end) const;
 
   const ByteSet special_;  ///< where a field ends or an escape begins
 };
@@ -81,12 +81,19 @@ void TextDecoder::put(size_t field, char* begin, char* end, bool escaped) {
     value(field).kind = Value::Kind::null;
     return;
   }
-  if (escaped) text = unescape(field, begin, end);
+  if (escaped) {
+    if (const BadField* fault = unescape(text, begin, end)) {
+      value(field).kind = Value::Kind::bad;
+      value(field).bad = fault;
+      return;
+    }
+  }
   value(field) = parse_field(column(field).type, text);
 }
 
-/// Works in place. Numeric escapes can make bytes that the check of the whole message has not seen.
-std::string_view TextDecoder::unescape(size_t field, char* begin, char* end) const {
+/// Works in place. Numeric escapes can make bytes that the check of the whole message has not seen. Null, or what makes
+/// the text none.
+const BadField* TextDecoder::unescape(std::string_view& text, char* begin, char* end) const {
   bool made_zero = false;
   bool made_high = false;
   auto take_number = [&](char*& in, int (*digit)(char), int base, int most) {
@@ -112,13 +119,9 @@ std::string_view TextDecoder::unescape(size_t field, char* begin, char* end) con
       *out++ = escaped_letter(*in++);
     }
   }
-  std::string_view text(begin, static_cast<size_t>(out - begin));
-  if (made_zero || (made_high && format().verify_utf8 && !is_utf8(text))) {
-    throw Error(sqlstate::character_not_in_repertoire,
-                made_zero ? "invalid byte sequence: 0x00" : "invalid byte sequence for encoding \"UTF8\"",
-                static_cast<int>(field));
-  }
-  return text;
+  text = std::string_view(begin, static_cast<size_t>(out - begin));
+  if (made_zero) return &zero_byte;
+  return made_high && format().verify_utf8 && !is_utf8(text) ? &invalid_utf8 : nullptr;
 }
 
 }  // namespace

@@ -27,6 +27,12 @@ enum class Type : uint8_t {
   other   ///< every other type: by its input function
 };
 
+/// Why a field is none of its format: the others of the message may well be. Lives for ever.
+struct BadField {
+  const char* sqlstate;  ///< five characters
+  const char* message;
+};
+
 /// One field of one message. Plain data: views point into the decoder's buffers or the message
 /// (`raw` copies nothing) and hold until the next decode, as long as the message does.
 /// A decoder gives a typed value only where it is certain that the type's input function would give the same;
@@ -35,6 +41,7 @@ struct Value {
   enum class Kind : uint8_t {
     missing,  ///< the message has no such field
     null,
+    bad,        ///< bad
     boolean,    ///< boolean
     integer,    ///< integer, within the range of the column's type
     floating,   ///< floating; for float4 already rounded once, from the digits, to a float
@@ -43,12 +50,14 @@ struct Value {
     timestamp,  ///< integer: microseconds since 2000-01-01 (UTC for timestamptz)
     uuid,       ///< uuid
     text,       ///< text: the value of a text column, or the bytes of a bytea column
-    input       ///< text: for the input function of the column's type
+    input,      ///< text: for the input function of the column's type
+    nested      ///< text: a JSON array or object, for a column of type `other`
   };
 
   Kind kind = Kind::missing;
   int32_t scale = 0;
   union {
+    const BadField* bad;
     bool boolean;
     int64_t integer;
     double floating;
@@ -67,14 +76,14 @@ struct Column {
   bool force_not_null = false;  ///< csv, as COPY
 };
 
-/// A message that is not what its format says. Where one field is at fault, `column` is its place in the decoder's
-/// list.
+/// A message that as a whole is not what its format says. Where that shows in one field, `column` is its place in the
+/// decoder's list.
 class Error : public std::runtime_error {
  public:
   Error(const char* sqlstate, const std::string& message, int column = -1)
       : std::runtime_error(message), sqlstate_(sqlstate), column_(column) {}
   const char* sqlstate() const noexcept { return sqlstate_; }  ///< five characters, static
-  int column() const noexcept { return column_; }              ///< -1: the message as a whole
+  int column() const noexcept { return column_; }              ///< -1: none in particular
 
  private:
   const char* sqlstate_;

@@ -61,7 +61,8 @@ const Known* find_known(const Key& key) {
 
 /// A plan over many tables waits for a dead broker once.
 void remember_failure(const Table& table, Oid user, kafka::ErrorClass failure) {
-  if (failure == kafka::ErrorClass::unreachable || failure == kafka::ErrorClass::timed_out)
+  if (failure == kafka::ErrorClass::unreachable || failure == kafka::ErrorClass::no_leader ||
+      failure == kafka::ErrorClass::timed_out)
     remember(key_of_server(table, user), std::nullopt);
 }
 

@@ -29,7 +29,10 @@ class KafkaSource final : public MessageSource {
 
  private:
   bool fetch(size_t max_bytes);
+  void go_on();
   kafka::RangeReader::Status poll(size_t max_bytes);
+  std::vector<kafka::Range> unread() const;
+  void look_at_ends();
   void drop_reader() noexcept;
   std::chrono::milliseconds time_left();
   [[noreturn]] void throw_stalled();
@@ -42,6 +45,8 @@ class KafkaSource final : public MessageSource {
   size_t batch_limit_ = 0;  ///< messages; grows, so that LIMIT reads little and a long scan in large batches
   uint64_t progress_ = 0;   ///< the reader's, when it last grew
   std::chrono::steady_clock::time_point progress_at_;
+  bool looked_at_ends_ = false;                     ///< since then
+  std::chrono::steady_clock::time_point given_at_;  ///< the batch
   std::vector<kafka::Range> ranges_;
   Counters counters_;
 };

@@ -1,5 +1,6 @@
 #include "fdw/parallel.h"
 
+#include "fdw/generated.h"
 #include "fdw/scan.h"
 #include "fdw/shared_ranges.h"
 
@@ -12,7 +13,9 @@ Scan& scan_of(ForeignScanState* node) { return *static_cast<Scan*>(node->fdw_sta
 }  // namespace
 
 /// A scan that processes share reads what the leader has seen of the topic; paths say which of them do.
-bool kafkaIsForeignScanParallelSafe(PlannerInfo*, RelOptInfo*, RangeTblEntry*) { return true; }
+bool kafkaIsForeignScanParallelSafe(PlannerInfo*, RelOptInfo*, RangeTblEntry* entry) {
+  return pg::entry([&] { return is_generated_in_parallel(entry->relid); });
+}
 
 Size kafkaEstimateDSMForeignScan(ForeignScanState*, ParallelContext* context) {
   return SharedRanges::size(context->nworkers + 1);

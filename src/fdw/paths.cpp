@@ -97,9 +97,11 @@ List* join_clauses(PlannerInfo* root, RelOptInfo* baserel, AttrNumber column_cou
     if (join_clause_is_movable_to(clause, baserel)) clauses = lappend(clauses, clause);
   }
   if (!baserel->has_eclass_joins) return clauses;
-  for (AttrNumber attribute = 1; attribute <= column_count; ++attribute)
+  for (int i = 1; i <= column_count; ++i) {
+    auto attribute = static_cast<AttrNumber>(i);
     clauses = list_concat(clauses, generate_implied_equalities_for_column(root, baserel, is_column, &attribute,
                                                                           baserel->lateral_referencers));
+  }
   return clauses;
 }
 

@@ -23,12 +23,16 @@ const List* plan_item(const ForeignScanState* node, PlanItem item) {
   return static_cast<const List*>(list_nth(plan_of(node)->fdw_private, item));
 }
 
-/// Only the columns that the plan looks at are needed.
-pg::RowShape needed_shape(const ForeignScanState* node, const Table& table) {
+/// Only the columns that the plan looks at are needed. Who reads some columns, or a view, must not see whole messages
+/// in errors.
+pg::RowShape needed_shape(const ForeignScanState* node, const Table& table, const GeneratedColumns& generated) {
   pg::RowShape shape = table.shape;
   const List* columns = plan_item(node, plan_columns);
   for (size_t i = 0; i < shape.columns.size(); ++i)
     shape.columns[i].needed = list_member_int(columns, static_cast<int>(i) + 1);
+  generated.require_inputs(shape);
+  shape.shows_messages =
+      pg::call([&] { return pg_class_aclcheck(table.relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK; });
   return shape;
 }
 
@@ -56,7 +60,8 @@ Scan::Scan(ForeignScanState* node)
       table_(load_table(node->ss.ss_currentRelation)),
       condition_(condition_from_list(plan_item(node, plan_condition))),
       order_(order_from_list(plan_item(node, plan_order))),
-      builder_(needed_shape(node, table_), RelationGetDescr(node->ss.ss_currentRelation),
+      generated_(node, plan_item(node, plan_columns)),
+      builder_(needed_shape(node, table_, generated_), RelationGetDescr(node->ss.ss_currentRelation),
                node->ss.ps.state->es_query_cxt) {
   List* expressions = plan_of(node)->fdw_exprs;
   for (int i = 0; i < list_length(expressions); ++i)
@@ -102,8 +107,15 @@ void Scan::next(TupleTableSlot* slot) {
       continue;
     }
     ExecStoreVirtualTuple(slot);
+    generated_.compute(table_.topic, *message, slot);
     return;
   }
+  finish();
+}
+
+/// All has been read: of the log that was there at first, or of none.
+void Scan::finish() {
+  if (topic_) check_same_log(*topic_);
 }
 
 void Scan::build(const kafka::Message& message, TupleTableSlot* slot) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "fdw/generated.h"
 #include "fdw/message_source.h"
 #include "fdw/parallel_source.h"
 #include "fdw/selection.h"
@@ -47,6 +48,7 @@ class Scan {
 
  private:
   void open();
+  void finish();
   bool ready();
   void build(const kafka::Message& message, TupleTableSlot* slot);
   std::unique_ptr<MessageSource> make_source();
@@ -62,6 +64,7 @@ class Scan {
   List* expressions_ = NIL;  ///< ExprStates
   std::vector<Oid> types_;   ///< theirs
   bool compares_keys_ = false;
+  GeneratedColumns generated_;
   pg::RowBuilder builder_;
   std::optional<TopicView> topic_;         ///< none: a consumer's batch is read
   BoundBatch* bound_ = nullptr;            ///< the batch that is read

@@ -9,7 +9,7 @@ namespace {
 /// Known to the process while its statement's context lives.
 struct Entry {
   Entry(MemoryContext context, Oid table, std::vector<int32_t> partitions)
-      : statement(context), relation(table), snapshot{std::move(partitions), {}, {}, {}} {
+      : statement(context), relation(table), snapshot{std::move(partitions), {}, {}, {}, {}} {
     entries().push_back(this);
   }
   ~Entry() { std::erase(entries(), this); }

@@ -3,6 +3,7 @@
 #include <map>
 #include <vector>
 
+#include "fdw/same_log.h"
 #include "kafka/client.h"
 #include "pg/boundary.h"
 
@@ -17,6 +18,7 @@ struct TopicSnapshot {
   std::map<int32_t, int64_t> starts;                ///< where the table's `start` is, as far as somebody has asked
   /// By moment, in ms since 1970, and partition: the first offset of a message of that time or a later one.
   std::map<int64_t, std::map<int32_t, int64_t>> moments;
+  KnownLog log;
 };
 
 /// The snapshot of a table in the statement with that query context, or null. Lives as long as the context.

@@ -111,11 +111,28 @@ void check_raw_type(const RowColumn& column, Form_pg_attribute attribute) {
   });
 }
 
+void check_generated(const OptionValues& options, const char* name) {
+  if (options.empty()) return;
+  pg::call([&] {
+    ereport(ERROR,
+            (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+             errmsg("generated column \"%s\" cannot have the option \"%s\"", name, options.begin()->first.c_str()),
+             errhint("It shows what its expression gives, whatever the message holds.")));
+  });
+}
+
 RowColumn load_column(Relation relation, Form_pg_attribute attribute, const decode::Format& format) {
   if (attribute->attisdropped) return {};
   const Oid table = RelationGetRelid(relation);
   List* options = pg::call([&] { return GetForeignColumnOptions(table, attribute->attnum); });
-  RowColumn column = read_column(read_options(options), NameStr(attribute->attname));
+  const OptionValues values = read_options(options);
+  if (attribute->attgenerated != '\0') {
+    check_generated(values, NameStr(attribute->attname));
+    RowColumn column;
+    column.role = ColumnRole::generated;
+    return column;
+  }
+  RowColumn column = read_column(values, NameStr(attribute->attname));
   check_type(column, attribute);
   check_forcing(column, format.kind, NameStr(attribute->attname));
   if (format.kind == decode::Format::Kind::raw) check_raw_type(column, attribute);

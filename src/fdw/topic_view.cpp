@@ -101,6 +101,11 @@ TopicSnapshot& TopicView::snapshot() {
   return *find_snapshot(statement_, table_.relation);
 }
 
+KnownLog& TopicView::log() {
+  TopicSnapshot* known = find_snapshot(statement_, table_.relation);
+  return known != nullptr ? known->log : own_log_;
+}
+
 /// Those of the statement, of the partitions that `wanted` has anything of.
 std::vector<kafka::Watermarks> TopicView::watermarks(const kafka::OffsetSet& wanted) {
   wait_until_ready(wanted);

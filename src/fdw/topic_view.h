@@ -44,6 +44,10 @@ class TopicView {
   /// without waiting: the client's event descriptor tells when to look again.
   bool ready(const kafka::OffsetSet& wanted);
 
+  /// What the statement has seen of the topic so far; null: nothing, or another process has.
+  const TopicSnapshot* seen() const { return find_snapshot(statement_, table_.relation); }
+  KnownLog& log();
+
   /// The part of `wanted` that the topic has, by partition and offset.
   std::vector<kafka::Range> ranges(const kafka::OffsetSet& wanted);
 
@@ -70,6 +74,7 @@ class TopicView {
   kafka::Reading reading_;
   std::optional<Connection> connection_;
   std::optional<kafka::Lease> lease_;
+  KnownLog own_log_;  ///< where another process has seen the topic
   // Asked for, and not answered yet:
   std::optional<kafka::Pending<std::vector<kafka::TopicInfo>>> partitions_;
   std::optional<kafka::Pending<std::vector<kafka::Watermarks>>> ends_;

@@ -90,7 +90,8 @@ void Applier::check_deferred_constraints(pg::Spi& spi) const {
       SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ')
         FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.connamespace
        WHERE c.condeferrable AND c.conrelid IN (
-             SELECT $1 UNION ALL SELECT relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass)))",
+             SELECT $1 UNION ALL
+             SELECT relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass)))",
                                     {pg::Param::oid(consumer_.stream)});
   if (const auto names = rows.text(0, 1)) spi.execute("SET CONSTRAINTS " + *names + " IMMEDIATE");
 }

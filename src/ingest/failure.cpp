@@ -23,6 +23,7 @@ FailureClass classify(kafka::ErrorClass error_class) {
     case kafka::ErrorClass::bad_property:
       return FailureClass::bad_consumer;
     case kafka::ErrorClass::unreachable:
+    case kafka::ErrorClass::no_leader:
     case kafka::ErrorClass::timed_out:
     case kafka::ErrorClass::fatal:
     case kafka::ErrorClass::other:

@@ -90,6 +90,15 @@ const char* obstacle_of_tree(Oid stream) {
   return nullptr;
 }
 
+/// Its rows are computed by a scan.
+bool has_generated_columns(Oid source) {
+  Relation relation = table_open(source, AccessShareLock);
+  const TupleConstr* constraints = RelationGetDescr(relation)->constr;
+  const bool generated = constraints != nullptr && constraints->has_generated_stored;
+  table_close(relation, NoLock);
+  return generated;
+}
+
 }  // namespace
 
 const char* obstacle_of_relation(Relation relation) {
@@ -105,6 +114,7 @@ const char* obstacle_of_relation(Relation relation) {
 
 std::optional<std::string> obstacle_to_fast_insert(const Consumer& consumer) {
   if (consumer.statement) return "the consumer has a statement";
+  if (pg::call([&] { return has_generated_columns(consumer.source); })) return "the source has generated columns";
   const char* obstacle = pg::call([&] { return obstacle_of_tree(consumer.stream); });
   return obstacle == nullptr ? std::nullopt : std::optional<std::string>(obstacle);
 }

@@ -5,6 +5,7 @@ namespace kafka_fdw::kafka {
 const char* Error::sqlstate() const noexcept {
   switch (class_) {
     case ErrorClass::unreachable:
+    case ErrorClass::no_leader:
       return "08006";
     case ErrorClass::timed_out:
       return "57014";

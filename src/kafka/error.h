@@ -8,7 +8,8 @@ namespace kafka_fdw::kafka {
 
 /// What went wrong, as far as callers act on it; each class has one SQLSTATE.
 enum class ErrorClass : uint8_t {
-  unreachable,     ///< 08006: no broker, or no leader of a partition, could be reached
+  unreachable,     ///< 08006: no broker could be reached
+  no_leader,       ///< 08006: brokers answer, but none leads a partition
   timed_out,       ///< 57014-class for reads: see sqlstate()
   unknown_topic,   ///< 42704
   authentication,  ///< 28000

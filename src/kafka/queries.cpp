@@ -1,6 +1,7 @@
 #include "kafka/queries.h"
 
 #include <algorithm>
+#include <span>
 
 #include "kafka/insist.h"
 #include "kafka/rdkafka_types.h"
@@ -33,6 +34,31 @@ TopicInfo topic_info(const rd_kafka_metadata_topic& topic) {
   }
   std::ranges::sort(info.partitions, {}, &PartitionInfo::id);
   return info;
+}
+
+/// Throws Error that names those of the list that have no leader, if there are any.
+void throw_leaderless(rd_kafka_t* handle, const rd_kafka_topic_partition_list_t& list) {
+  constexpr int patience_ms = 500;
+  TopicHandle topic(rd_kafka_topic_new(handle, list.elems[0].topic, nullptr));
+  const struct rd_kafka_metadata* answer = nullptr;
+  if (rd_kafka_metadata(handle, 0, topic.get(), &answer, patience_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const Metadata metadata(answer);
+  std::string names;
+  int count = 0;
+  for (int i = 0; metadata->topic_cnt == 1 && i < metadata->topics[0].partition_cnt; ++i) {
+    const auto& partition = metadata->topics[0].partitions[i];
+    const auto asked = std::span(list.elems, static_cast<size_t>(list.cnt));
+    if (partition.leader >= 0 ||
+        std::ranges::find(asked, partition.id, &rd_kafka_topic_partition_t::partition) == asked.end())
+      continue;
+    names.append(count++ == 0 ? "" : ", ").append(std::to_string(partition.id));
+  }
+  if (count == 0) return;
+  throw Error(ErrorClass::no_leader,
+              (count == 1 ? "partition " : "partitions ") + names + " of topic \"" + list.elems[0].topic + "\" " +
+                  (count == 1 ? "has" : "have") + " no leader",
+              "The brokers that hold " + std::string(count == 1 ? "it" : "them") + " are down or cannot be reached.",
+              "A condition on the partition reads the others.");
 }
 
 /// Of one topic, or of all.
@@ -74,14 +100,15 @@ void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline
              const std::stop_token& stop) {
   PartitionList asked(rd_kafka_topic_partition_list_copy(list));
   rd_kafka_topic_partition_t* failed = nullptr;
-  auto attempt = [&](int timeout_ms) -> rd_kafka_resp_err_t {
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  auto ask = [&](int timeout_ms) -> rd_kafka_resp_err_t {
     failed = nullptr;
     for (int i = 0; i < list->cnt; ++i) {
       list->elems[i].offset = asked->elems[i].offset;
       list->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(handle, list, timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+    rd_kafka_resp_err_t answer = rd_kafka_offsets_for_times(handle, list, timeout_ms);
+    if (answer != RD_KAFKA_RESP_ERR_NO_ERROR) return answer;
     for (int i = 0; i < list->cnt; ++i) {
       if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
       failed = &list->elems[i];
@@ -89,13 +116,20 @@ void look_up(rd_kafka_t* handle, rd_kafka_topic_partition_list_t* list, Deadline
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   };
-  insist(deadline, stop, attempt, [&](ErrorClass error_class, rd_kafka_resp_err_t error) {
+  auto give_up = [&](ErrorClass error_class, rd_kafka_resp_err_t permanent) {
     const auto& about = failed != nullptr ? *failed : list->elems[0];
     if (error_class == ErrorClass::unknown_topic) {
       throw Error(error_class, describe(about.topic, about.partition) + " does not exist");
     }
-    throw_for_topic(error_class, about.topic, error);
-  });
+    throw_for_topic(error_class, about.topic, permanent);
+  };
+  try {
+    insist(
+        deadline, stop, [&](int timeout_ms) { return error = ask(timeout_ms); }, give_up);
+  } catch (const Unanswered&) {
+    if (error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) throw_leaderless(handle, *list);
+    throw;
+  }
 }
 
 /// One offset per point, with Kafka's own meaning of -1 (the end) and -2 (the start) as timestamps.

@@ -13,8 +13,6 @@ namespace {
 
 int64_t live_objects = 0;
 
-int sqlstate_of(const char* code) { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
-
 /// An ErrorData as ereport would have made it, with the context lines of this moment. Errors while making it come out
 /// instead.
 ErrorPtr make_error(const char* sqlstate, const char* message, const char* detail, const char* hint) {
@@ -36,6 +34,8 @@ ErrorPtr make_error(const char* sqlstate, const char* message, const char* detai
 
 }  // namespace
 
+int sqlstate_of(const char* code) noexcept { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
+
 ErrorData* run_guarded(void (*f)(void*), void* arg) {
   MemoryContext caller = CurrentMemoryContext;
   ErrorData* volatile error = nullptr;
@@ -43,8 +43,9 @@ ErrorData* run_guarded(void (*f)(void*), void* arg) {
   { f(arg); }
   PG_CATCH();
   {
-    // Not in the caller's context: a worker looks at the error after the transaction has gone.
-    MemoryContextSwitchTo(TopMemoryContext);
+    // Not in the caller's context: a worker looks at the error after the transaction has gone. In one of its own,
+    // because FreeErrorData leaves some of what CopyErrorData copies.
+    MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "kafka_fdw error", ALLOCSET_SMALL_SIZES));
     error = CopyErrorData();
     FlushErrorState();
     MemoryContextSwitchTo(caller);
@@ -53,12 +54,12 @@ ErrorData* run_guarded(void (*f)(void*), void* arg) {
   return error;
 }
 
-ErrorPtr adopt_error(ErrorData* error) { return ErrorPtr(error, FreeErrorData); }
+ErrorPtr adopt_error(ErrorData* error) {
+  return {error, [](ErrorData* data) { MemoryContextDelete(GetMemoryChunkContext(data)); }};
+}
 
 void Error::set_detail(const char* detail) const {
-  char* copy = call([&] { return MemoryContextStrdup(TopMemoryContext, detail); });
-  if (data_->detail != nullptr) pfree(data_->detail);
-  data_->detail = copy;
+  data_->detail = call([&] { return MemoryContextStrdup(GetMemoryChunkContext(data_.get()), detail); });
 }
 
 ErrorPtr error_of_current_exception() noexcept {

@@ -36,6 +36,9 @@ class Error {
   ErrorPtr data_;
 };
 
+/// PostgreSQL's number for the five characters.
+int sqlstate_of(const char* code) noexcept;
+
 /// Takes over what run_guarded returned.
 ErrorPtr adopt_error(ErrorData* error);
 

@@ -26,6 +26,7 @@ namespace {
 constexpr int64_t epoch_offset_ms =
     static_cast<int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * INT64CONST(1000);
 constexpr int excerpt_characters = 100;
+constexpr int reason_characters = 500;
 
 char* c_string(std::string_view text) { return pnstrdup(text.data(), text.size()); }
 
@@ -161,6 +162,11 @@ Datum datum_of_value(TypeInput& input, const decode::Value& value) {
       return text_datum(value.text);
     case Kind::input:
       return datum_of_input(input, value.text);
+    case Kind::nested:
+      if (input.nested != nullptr) return datum_of_nested_json(*input.nested, value.text);
+      return datum_of_input(input, value.text);
+    case Kind::bad:
+      ereport(ERROR, (errcode(sqlstate_of(value.bad->sqlstate)), errmsg_internal("%s", value.bad->message)));
     case Kind::missing:
     case Kind::null:
       break;
@@ -198,6 +204,13 @@ Datum datum_of_headers(const std::vector<kafka::Header>& headers) {
 }
 
 char* printable(std::string_view bytes) { return storable(bytes) ? c_string(bytes) : hex(bytes); }
+
+const char* clipped(const char* text) {
+  // Only so much is looked at, as a value may be long.
+  const size_t length = strnlen(text, reason_characters * MAX_MULTIBYTE_CHAR_LEN + 1);
+  const int kept = pg_mbcharcliplen(text, static_cast<int>(length), reason_characters);
+  return text[kept] == '\0' ? text : psprintf("%.*s...", kept, text);
+}
 
 char* excerpt(std::string_view bytes) {
   // Four bytes a character at most; a character cut in two at that point is beyond the cut below.

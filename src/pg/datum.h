@@ -6,6 +6,7 @@
 #include "decode/value.h"
 #include "kafka/message.h"
 #include "pg/boundary.h"
+#include "pg/nested_json.h"
 
 extern "C" {
 #include "fmgr.h"
@@ -22,6 +23,7 @@ struct TypeInput {
   Oid io_parameter = InvalidOid;
   bool domain = false;
   FmgrInfo function{};
+  NestedJson* nested = nullptr;  ///< where JSON arrays and objects are more to the type than a text
 };
 
 TypeInput look_up_input(Oid type, int32 typmod, MemoryContext context);
@@ -44,7 +46,7 @@ struct SoftError {
 /// As datum_of_input, but on 16 and later bad input gives false and what is wrong instead of an error.
 bool datum_of_input_softly(TypeInput& input, std::string_view text, Datum* datum, SoftError* error);
 
-/// A decoded value that is neither missing nor null.
+/// A decoded value that is neither missing nor null; raises if it is bad.
 Datum datum_of_value(TypeInput& input, const decode::Value& value);
 
 /// The bytes of a key or of a whole message: as they are for bytea, else as text in that encoding.
@@ -59,6 +61,9 @@ Datum datum_of_headers(const std::vector<kafka::Header>& headers);
 
 /// As text: the bytes themselves where they are ASCII, or UTF-8 in a database of that encoding, else their \x hex.
 char* printable(std::string_view bytes);
+
+/// The text, in the server's encoding, cut at a few hundred characters with dots.
+const char* clipped(const char* text);
 
 /// As printable, cut at 100 characters with dots: for messages.
 char* excerpt(std::string_view bytes);

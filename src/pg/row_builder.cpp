@@ -54,16 +54,28 @@ Type decode_type(Oid type, int32 typmod) {
   }
 }
 
-/// Errors that say that a value is bad, rather than that something else went wrong while it was looked at:
-/// data exceptions (22), constraints of domains (23), too complex (54).
+/// Errors that say that a value is bad, rather than that something else went wrong while it was looked at. Input
+/// functions raise more than data exceptions: names that do not exist, syntax errors (tsvector), what a domain's own
+/// function raises, and, in extensions, internal errors.
 bool is_bad_value(int sqlstate) {
-  const int category = ERRCODE_TO_CATEGORY(sqlstate);
-  return category == ERRCODE_DATA_EXCEPTION || category == MAKE_SQLSTATE('2', '3', '0', '0', '0') ||
-         category == MAKE_SQLSTATE('5', '4', '0', '0', '0');
+  if (sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE) return false;
+  constexpr int categories[] = {ERRCODE_DATA_EXCEPTION,         ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
+                                ERRCODE_INVALID_SCHEMA_NAME,    ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
+                                ERRCODE_PROGRAM_LIMIT_EXCEEDED, ERRCODE_PLPGSQL_ERROR};
+  return sqlstate == ERRCODE_INTERNAL_ERROR ||
+         std::ranges::find(categories, ERRCODE_TO_CATEGORY(sqlstate)) != std::end(categories);
 }
 
 bool shows_junk(const RowColumn& column) {
   return column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
+}
+
+/// A leaf: inside a guard.
+TypeInput look_up_column(Form_pg_attribute attribute, bool json, MemoryContext context) {
+  TypeInput input = look_up_input(attribute->atttypid, attribute->atttypmod, context);
+  if (json)
+    input.nested = look_up_nested_json(NameStr(attribute->attname), attribute->atttypid, attribute->atttypmod, context);
+  return input;
 }
 
 }  // namespace
@@ -93,6 +105,7 @@ const char* wrong_type_for_role(ColumnRole role, Oid type) {
     case ColumnRole::junk_error:
       return one_of({TEXTOID}) ? nullptr : "text";
     case ColumnRole::field:
+    case ColumnRole::generated:
     case ColumnRole::none:
       return nullptr;
   }
@@ -107,8 +120,8 @@ RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext conte
   std::vector<decode::Column> decoded;
   for (size_t i = 0; i < shape_.columns.size(); ++i) {
     RowColumn& column = shape_.columns[i];
-    // Whether a message is junk shows only when all of it is decoded.
-    column.needed |= junk_needed && (column.role == ColumnRole::field || column.role == ColumnRole::payload);
+    // Whether a message is junk must not depend on what else the query looks at.
+    column.needed |= junk_needed;
     add_column(column, TupleDescAttr(descriptor, i), decoded, context);
   }
   const auto needed = [](const decode::Column& column) { return column.needed; };
@@ -121,7 +134,7 @@ RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext conte
 void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute, std::vector<decode::Column>& decoded,
                             MemoryContext context) {
   ColumnRole role = column.role;
-  if (role == ColumnRole::none) return;
+  if (role == ColumnRole::none || role == ColumnRole::generated) return;
   // The one column of a raw message is the message.
   if (role == ColumnRole::field && shape_.format.kind == decode::Format::Kind::raw) role = ColumnRole::payload;
   const int index = attribute->attnum - 1;
@@ -142,8 +155,8 @@ void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute
     junk_error_attribute_ = index;
   } else {
     if (role == ColumnRole::headers) headers_attribute_ = index;
-    cells_.push_back(
-        {index, role, field, call([&] { return look_up_input(attribute->atttypid, attribute->atttypmod, context); })});
+    const bool json = field >= 0 && shape_.format.kind == decode::Format::Kind::json;
+    cells_.push_back({index, role, field, call([&] { return look_up_column(attribute, json, context); })});
   }
 }
 
@@ -152,13 +165,15 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
   if (cells_.empty()) return;
   current_attribute_ = -1;
   error_.reset();
+  broken_ = false;
+  reasons_ = nullptr;
   ErrorContext context([&, this] { describe_place(topic, message); });
   try {
     if (headers_attribute_ >= 0) read_headers(message);
     if (decoder_ != nullptr && message.value) decode(message);
     fill(message, values, nulls);
   } catch (const Error& error) {
-    if (error.data()->detail == nullptr && message.value)
+    if (error.data()->detail == nullptr && message.value && shape_.shows_messages)
       error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
     throw;
   }
@@ -209,10 +224,11 @@ std::string_view RowBuilder::delimited_text(std::string_view value) const {
   return text;
 }
 
-/// Decodes the value into row_: all missing where it did not decode and the error is kept.
+/// Decodes the value into row_: as far as it did where the error is kept.
 void RowBuilder::decode(const kafka::Message& message) {
   ++counters_.decoded;
   ErrorPtr error;
+  std::ranges::fill(row_, Value{});
   try {
     const bool json = shape_.format.kind == decode::Format::Kind::json;
     decoder_->decode(json ? *message.value : delimited_text(*message.value), row_);
@@ -224,8 +240,8 @@ void RowBuilder::decode(const kafka::Message& message) {
     error = e.data();
   }
   if (!soft()) throw Error(error);
+  broken_ = true;
   keep_error(error->sqlerrcode, error->message);
-  std::ranges::fill(row_, Value{});
 }
 
 bool RowBuilder::absent(const Cell& cell, const kafka::Message& message) const noexcept {
@@ -255,7 +271,7 @@ bool RowBuilder::certain(const Cell& cell) const noexcept {
       return cell.input.type == INT8OID;
     case ColumnRole::field: {
       const Value& value = row_[static_cast<size_t>(cell.field)];
-      if (value.kind == Value::Kind::input || value.kind <= Value::Kind::null) return false;
+      if (value.kind >= Value::Kind::input || value.kind <= Value::Kind::bad) return false;
       return value.kind != Value::Kind::text || !checks_fields();
     }
     default:
@@ -274,7 +290,8 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
       for (; i < cells_.size(); ++i) {
         Cell& cell = cells_[i];
         const bool null = absent(cell, message);
-        if (null && !cell.input.domain) continue;
+        // A tombstone has no field that a domain could miss, and a broken message is an error already.
+        if (null && (!cell.input.domain || !message.value || broken_)) continue;
         if (soft() && !certain(cell)) return;
         current_attribute_ = cell.attribute;
         if (null) {
@@ -320,6 +337,7 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
       return BoolGetDatum(!message.value);
     case ColumnRole::junk:
     case ColumnRole::junk_error:
+    case ColumnRole::generated:
     case ColumnRole::none:
       break;
   }
@@ -328,11 +346,12 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
 
 void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null) {
   current_attribute_ = cell.attribute;
-  if (has_soft_input_errors && cell.field >= 0 && !cell.input.domain && !checks_fields() &&
+  const Value field = cell.field >= 0 ? row_[static_cast<size_t>(cell.field)] : Value{};
+  if (field.kind == Value::Kind::bad) return keep_error(sqlstate_of(field.bad->sqlstate), field.bad->message);
+  if (has_soft_input_errors && field.kind == Value::Kind::input && !cell.input.domain && !checks_fields() &&
       cell.input.type < FirstNormalObjectId) {
     SoftError error{};
-    const std::string_view text = row_[static_cast<size_t>(cell.field)].text;
-    if (call([&] { return datum_of_input_softly(cell.input, text, value, &error); }))
+    if (call([&] { return datum_of_input_softly(cell.input, field.text, value, &error); }))
       *null = false;
     else
       keep_error(error.sqlstate, error.message);
@@ -354,24 +373,28 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
 }
 
 void RowBuilder::keep_error(int sqlstate, const char* message) {
-  if (error_) return;
-  ++counters_.in_error;
-  const bool of_column = current_attribute_ >= 0;
-  error_ = RowError{.sqlstate = sqlstate,
-                    .message = message,
-                    .column = of_column ? NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname) : ""};
+  const char* column = current_attribute_ < 0 ? "" : NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname);
+  if (!error_) {
+    ++counters_.in_error;
+    error_ = RowError{.sqlstate = sqlstate, .message = message, .column = column};
+  }
+  if (junk_error_attribute_ < 0) return;
+  reasons_ = call([&] {
+    // Input functions quote the whole value.
+    const char* reason = clipped(message);
+    if (column[0] != '\0') reason = psprintf("column \"%s\": %s", column, reason);
+    return reasons_ == nullptr ? pstrdup(reason) : psprintf("%s\n%s", reasons_, reason);
+  });
 }
 
 void RowBuilder::fill_junk(const kafka::Message& message, Datum* values, bool* nulls) {
-  const std::string reason =
-      error_->column.empty() ? error_->message : "column \"" + error_->column + "\": " + error_->message;
   call([&] {
     if (junk_attribute_ >= 0 && message.value) {
       values[junk_attribute_] = PointerGetDatum(cstring_to_text(printable(*message.value)));
       nulls[junk_attribute_] = false;
     }
     if (junk_error_attribute_ >= 0) {
-      values[junk_error_attribute_] = PointerGetDatum(cstring_to_text(reason.c_str()));
+      values[junk_error_attribute_] = PointerGetDatum(cstring_to_text(reasons_));
       nulls[junk_error_attribute_] = false;
     }
   });

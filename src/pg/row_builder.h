@@ -28,6 +28,7 @@ enum class ColumnRole : uint8_t {
   tombstone,   ///< bool
   junk,        ///< text: the raw value of a message that did not decode
   junk_error,  ///< text: why it did not
+  generated,   ///< computed from the others
   none         ///< a dropped column
 };
 
@@ -43,8 +44,9 @@ struct RowColumn {
 struct RowShape {
   std::vector<RowColumn> columns;
   decode::Format format;
-  int encoding = 0;          ///< of text, csv and of keys and payloads as text: a pg_enc
-  bool ignore_junk = false;  ///< what does not decode is NULL
+  int encoding = 0;            ///< of text, csv and of keys and payloads as text: a pg_enc
+  bool ignore_junk = false;    ///< what does not decode is NULL
+  bool shows_messages = true;  ///< errors show the message: not to whom only a part of it was granted
 
   /// Whether what does not decode is kept rather than raised. That may take subtransactions.
   bool keeps_errors() const noexcept;
@@ -61,7 +63,7 @@ struct RowError {
 };
 
 /// Turns messages into the Datums of rows. Made once per scan.
-/// An error names topic, partition, offset and column in its context and shows the value in its detail.
+/// An error names topic, partition, offset and column in its context and may show the message in its detail.
 class RowBuilder {
  public:
   /// The memory context keeps the look-ups of input functions; it must outlive the builder.
@@ -119,8 +121,11 @@ class RowBuilder {
   int headers_attribute_ = -1;                         ///< -1: not needed
   int junk_attribute_ = -1;                            ///< -1: not needed
   int junk_error_attribute_ = -1;                      ///< -1: not needed
-  int current_attribute_ = -1;     ///< being converted, for the error's context; -1: the message as a whole
-  std::optional<RowError> error_;  ///< the first of the row being built, where errors are kept
+  int current_attribute_ = -1;  ///< being converted, for the error's context; -1: the message as a whole
+  // Of the row being built, where errors are kept:
+  std::optional<RowError> error_;  ///< the first
+  bool broken_ = false;            ///< the message as a whole is in error
+  char* reasons_ = nullptr;        ///< all of them, one a line, if a column shows them
   Counters counters_;
 };
 

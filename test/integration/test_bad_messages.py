@@ -1,88 +1,89 @@
-"""Messages that a consumer cannot take, and errors of its statement."""
+"""strict, ignore_junk, junk and junk_error in every combination, for each format, whatever a query looks at: which rows,
+which NULLs, what is junk, or which error."""
 
-import hashlib
+import random
 
 import psycopg
 import pytest
-from support import consumers
-from support.streams import count, numbers, produce, wait_for_error, wait_for_no_workers
+from psycopg import sql
+from support.bad_messages import DOMAIN, EVERY_OPTIONS, FIELDS, MAKERS, TYPES, Table, raw_messages, with_keys
 
-pytestmark = pytest.mark.usefixtures("way")
+SEED = 20261124
+RAISED = 60  # messages of which each query must raise, or give the row, one by one
+
+CASES = [*MAKERS, "raw text", "raw bytea", "raw jsonb"]
 
 
-def test_a_bad_message_stops_the_consumer_where_it_is(db, broker, topic):
+def messages_of(case):
+    if case in MAKERS:
+        return with_keys(MAKERS[case]()), {field: TYPES[field] for field in FIELDS}
+    type_name = case.split()[1]
+    return with_keys(raw_messages(type_name)), {"v": type_name}
+
+
+def create_table(session, name, topic, case, types, options):
+    columns = ["offs bigint OPTIONS (\"offset\" 'true')", "key text OPTIONS (\"key\" 'true')",
+               *(f"{field} {type_name}" for field, type_name in types.items())]
+    if options.junk:
+        columns.append("junk text OPTIONS (junk 'true')")
+    if options.junk_error:
+        columns.append("why text OPTIONS (junk_error 'true')")
+    session.execute(f"""CREATE FOREIGN TABLE {name} ({', '.join(columns)}) SERVER pipeline_kafka OPTIONS (topic '{topic}',
+        format '{case.split()[0]}', strict '{options.strict}', ignore_junk '{options.ignore_junk}')""")
+
+
+def select(name, columns):
+    shown = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+    return sql.SQL("SELECT {} FROM {}").format(shown, sql.Identifier(name))
+
+
+def assert_rows(session, name, table, messages, columns):
+    """Where errors are kept: every message has its row, whatever is in it."""
+    rows = session.execute(select(name, columns) + sql.SQL(" AS t ORDER BY t.offs")).fetchall()
+    assert len(rows) == len(messages)
+    for offset, (message, row) in enumerate(zip(messages, rows, strict=True)):
+        found = dict(zip(columns, row, strict=True))
+        reason = found.pop("why", None)
+        assert found == table.row(offset, message, columns), (name, message)
+        errors = table.errors(message, columns)
+        assert bool(reason) == (bool(errors) and "why" in columns), (name, message, reason)
+        lines = reason.split("\n") if reason else []
+        assert len(lines) in (0, len(errors)), (name, message, reason)
+        for line, (column, _) in zip(lines, errors, strict=False):
+            assert column is None or line.startswith(f'column "{column}": '), (name, message, reason)
+
+
+def assert_raises(session, name, topic, table, messages, columns, chosen):
+    """Where errors are raised: the row, or an error of a class that the message is in, which says where."""
+    query = select(name, columns) + sql.SQL(" WHERE offs = %s")
+    for offset in chosen:
+        errors = table.errors(messages[offset], columns)
+        if not errors:
+            rows = session.execute(query, [offset]).fetchall()
+            assert rows == [tuple(table.row(offset, messages[offset], columns).values())], (name, messages[offset])
+            continue
+        with pytest.raises(psycopg.Error) as raised:
+            session.execute(query, [offset])
+        diagnostic = raised.value.diag
+        assert diagnostic.sqlstate in {bad.sqlstate for _, bad in errors}, (name, messages[offset], str(raised.value))
+        assert f'topic "{topic}", partition 0, offset {offset}' in diagnostic.context
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_messages_give_what_the_options_say(case, db, broker, topic):
+    messages, types = messages_of(case)
     name = topic()
-    db.execute("CREATE TABLE stream (n bigint)")
-    broker.produce(name, *map(str, range(100)), "bad", *map(str, range(100, 120)))
-    consumers.begin(db, "stream", name)
-    (sqlstate, *place, message) = wait_for_error(db)
-    assert (sqlstate, place) == ("22P02", [name, 0, 100])
-    assert '"bad"' in message
-    assert numbers(db) == list(range(100)) and consumers.position(db, "stream", name) == {0: 100}
-    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
-        consumers.wait_for_end(db, "stream", name)
-    wait_for_no_workers(db)
-
-    consumers.begin(db, "stream", name)  # tries the same message again
-    assert wait_for_error(db)[1:4] == (name, 0, 100)
-    assert numbers(db) == list(range(100))
-    db.execute("SELECT kafka_consume_seek('stream', %s, '101')", [name])
-    consumers.wait_for_end(db, "stream", name)
-    assert numbers(db) == list(range(120))
-    assert consumers.stat(db, "stream", "state") in ("starting", "connecting", "running", "idle")
-
-
-def test_a_bad_message_in_one_partition_stops_all_workers(db, broker, topic):
-    name = topic(partitions=2)
-    db.execute("CREATE TABLE stream (n bigint)")
-    consumers.begin(db, "stream", name, parallelism=2)
-    broker.produce(name, "bad", partition=1)
-    assert wait_for_error(db)[1:4] == (name, 1, 0)
-    wait_for_no_workers(db)
-    produce(broker, name, 0, 5, partition=0)
-    db.execute("SELECT kafka_consume_seek('stream', %s, %s)", [name, '{"1": 1}'])
-    consumers.wait_for_end(db, "stream", name)
-    assert numbers(db) == list(range(5))
-
-
-@pytest.mark.parametrize("constraint, sqlstate", [("CHECK (n <> 57)", "23514"), ("UNIQUE", "23505"),
-                                                  ("UNIQUE DEFERRABLE INITIALLY DEFERRED", "23505")])
-def test_an_error_of_the_statement_is_narrowed_down_to_the_message(db, broker, topic, constraint, sqlstate):
-    name = topic()
-    db.execute(f"CREATE TABLE stream (n bigint {constraint})")
-    broker.produce(name, *map(str, range(57)), "57", *(["57"] if "UNIQUE" in constraint else []), "58", "59")
-    bad = 58 if "UNIQUE" in constraint else 57
-    consumers.begin(db, "stream", name)
-    assert wait_for_error(db)[:4] == (sqlstate, name, 0, bad)
-    assert numbers(db) == list(range(bad))
-    db.execute("SELECT kafka_consume_seek('stream', %s, %s)", [name, str(bad + 1)])
-    consumers.wait_for_end(db, "stream", name)
-    assert numbers(db) == list(range(bad)) + [58, 59]
-
-
-def test_an_exception_of_a_trigger_is_narrowed_down_too(db, broker, topic):
-    name = topic()
-    db.execute("""CREATE TABLE stream (n bigint);
-                  CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                  $$BEGIN IF NEW.n = 5 THEN RAISE 'not this one'; END IF; RETURN NEW; END$$;
-                  CREATE TRIGGER refuse BEFORE INSERT ON stream FOR EACH ROW EXECUTE FUNCTION refuse()""")
-    produce(broker, name, 0, 9)
-    consumers.begin(db, "stream", name)
-    (sqlstate, *place, message) = wait_for_error(db)
-    assert (sqlstate, place, message) == ("P0001", [name, 0, 5], "not this one")
-    assert numbers(db) == list(range(5))
-    db.execute("DROP TRIGGER refuse ON stream")
-    consumers.begin(db, "stream", name)
-    consumers.wait_for_end(db, "stream", name)
-    assert numbers(db) == list(range(9))
-
-
-def test_a_message_too_large_for_an_index_is_found(db, broker, topic):
-    name = topic()
-    db.execute("CREATE TABLE stream (t text); CREATE INDEX ON stream (t)")
-    incompressible = "".join(hashlib.sha256(str(i).encode()).hexdigest() for i in range(2000))
-    broker.produce(name, "fits", "fits too", incompressible, "after")
-    consumers.begin(db, "stream", name)
-    sqlstate, _, _, offset, _ = wait_for_error(db)
-    assert (sqlstate, offset) == ("54000", 2)
-    assert count(db) == 2
+    broker.produce(name, *({"value": message.value, "key": message.key} for message in messages))
+    session = db.connect(options="-c log_min_messages=panic")
+    session.execute(DOMAIN)
+    chosen = sorted(random.Random(SEED).sample(range(len(messages)), min(RAISED, len(messages))))
+    for number, options in enumerate(EVERY_OPTIONS):
+        table_name = f"t{number}"
+        create_table(session, table_name, name, case, types, options)
+        table = Table(list(types), options, not_null=["small"])
+        assert session.execute(f"SELECT count(*) FROM {table_name}").fetchone() == (len(messages),)
+        for columns in table.looked_at():
+            if options.keeps_errors:
+                assert_rows(session, table_name, table, messages, columns)
+            else:
+                assert_raises(session, table_name, name, table, messages, columns, chosen)

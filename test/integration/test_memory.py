@@ -1,18 +1,23 @@
-"""A scan keeps within kafka_fdw.fetch_buffer, whatever the topic holds."""
+"""A scan keeps within kafka_fdw.fetch_buffer, whatever the topic holds, and leaves nothing behind, however it ends."""
 
 import os
 import pathlib
 
+import psycopg
 import pytest
 
 MESSAGES, MESSAGE_BYTES = 240, 1_000_000
 LARGE = {"max.message.bytes": str(4 * MESSAGE_BYTES)}
 
 
+def memory_kb(pid, name):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
 def highest_kb(pid):
     """The most memory that the process had since forget_highest."""
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return memory_kb(pid, "VmHWM")
 
 
 def forget_highest(pid):
@@ -45,3 +50,49 @@ def test_a_scan_of_large_messages_keeps_within_its_buffer(db, large_messages, bu
         # A message that is larger than its share is fetched alone, and the row has a copy of it.
         assert grown_mb < buffer_mb + 4 * MESSAGE_BYTES / 2**20, grown_mb
         print(f"{buffer_mb} MB: grew by {grown_mb:.1f} MB")
+
+
+ENDINGS = [
+    "SELECT count(why) FROM junk",
+    "SELECT a FROM bad",
+    "SELECT 1 / (a - 7) FROM good",
+    "SELECT a FROM good LIMIT 1",
+    "SELECT a FROM good ORDER BY offs DESC LIMIT 1",
+    "SELECT g, (SELECT count(a) FROM good WHERE offs < g) FROM generate_series(1, 5) g",
+    "BEGIN; DECLARE c CURSOR FOR SELECT a, array[a] FROM good; FETCH 3 FROM c; SAVEPOINT s; SELECT a FROM bad; ROLLBACK",
+    "DO $$ BEGIN PERFORM a FROM bad; EXCEPTION WHEN OTHERS THEN END $$",
+    "SET statement_timeout = 30; SELECT a FROM unreachable; ROLLBACK",
+    "SELECT * FROM nothing",
+]
+
+
+def test_errors_cancels_and_rescans_leave_no_memory_behind(db, broker, topic):
+    name = topic()
+    broker.produce(name, *(f'{{"a": {n}, "l": [{n}]}}' for n in range(20)), '{"a": "x"}', "none")
+    columns = """(offs bigint OPTIONS ("offset" 'true'), a int, l int[], twice int GENERATED ALWAYS AS (a * 2) STORED"""
+    db.execute(f"""CREATE SERVER nobody FOREIGN DATA WRAPPER kafka_fdw OPTIONS (brokers '127.0.0.1:9');
+        CREATE FOREIGN TABLE good {columns}) SERVER pipeline_kafka OPTIONS (topic '{name}', ignore_junk 'true');
+        CREATE FOREIGN TABLE bad {columns}) SERVER pipeline_kafka OPTIONS (topic '{name}');
+        CREATE FOREIGN TABLE junk {columns}, why text OPTIONS (junk_error 'true')) SERVER pipeline_kafka OPTIONS (topic '{name}');
+        CREATE FOREIGN TABLE nothing {columns}) SERVER pipeline_kafka OPTIONS (topic 'nothing-{name}');
+        CREATE FOREIGN TABLE unreachable {columns}) SERVER nobody OPTIONS (topic '{name}');
+        CREATE FUNCTION counters() RETURNS text AS '$libdir/kafka_fdw', 'kafka_test_counters' LANGUAGE C""")
+    session = db.connect(options="-c log_min_messages=panic")
+    pid = session.info.backend_pid
+
+    def run(rounds):
+        for _ in range(rounds):
+            for statement in ENDINGS:
+                try:
+                    session.execute(statement)
+                except psycopg.Error:
+                    session.execute("ROLLBACK; RESET statement_timeout")
+        contexts = session.execute("SELECT sum(total_bytes) FROM pg_backend_memory_contexts").fetchone()[0]
+        return memory_kb(pid, "VmRSS"), contexts
+
+    before_kb, contexts_before = run(60)
+    after_kb, contexts_after = run(200)
+    print(f"{(after_kb - before_kb) / 1024:.1f} MB more after 200 rounds, in memory contexts {contexts_after - contexts_before}")
+    assert session.execute("SELECT counters()").fetchone()[0].startswith("objects 0, ")
+    assert contexts_after - contexts_before < 100_000
+    assert after_kb - before_kb < 4096

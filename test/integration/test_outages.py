@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from confluent_kafka.admin import (AclBinding, AclOperation, AclPermissionType, NewPartitions, ResourcePatternType,
                                    ResourceType)
-from support import consumers, wait_for
+from support import Broker, consumers, wait_for
 
 CONNECT_TIMEOUT = 2
 
@@ -77,6 +77,45 @@ def test_a_scan_whose_broker_goes_away_is_an_error_and_never_fewer_rows(outage_d
     assert raised.value.diag.sqlstate in ("08006", "57014")
     own_broker.restart()
     assert outage_db.execute("SELECT n FROM scanned ORDER BY n") == [(n,) for n in range(5)]
+
+
+def test_a_partition_without_a_leader_is_an_error_that_names_it(outage_db, own_broker):
+    with contextlib.closing(Broker(join=own_broker)) as second:
+        own_broker.create_topic("half", 3, placement=[[1], [2], [1]])
+        own_broker.produce("half", *({"value": str(n), "partition": n % 3} for n in range(3000)))
+        outage_db.execute(f"""CREATE FOREIGN TABLE half (part int OPTIONS (partition 'true'), n int) SERVER pipeline_kafka
+                              OPTIONS (topic 'half', format 'text');
+                              SET kafka_fdw.connect_timeout = '{CONNECT_TIMEOUT}s'; SET kafka_fdw.read_timeout = '{CONNECT_TIMEOUT}s';
+                              SET kafka_fdw.fetch_buffer = '1MB'""")
+        assert outage_db.value("SELECT count(n) FROM half") == 3000
+        second.kill()
+        wait_for(lambda: own_broker.admin.list_topics("half", timeout=10).topics["half"].partitions[1].leader < 0,
+                 what="the partition's losing its leader")
+        for query in ["SELECT count(*) FROM half", "SELECT n FROM half WHERE part > 0", "SELECT * FROM half ORDER BY part DESC"]:
+            start = time.monotonic()
+            with pytest.raises(psycopg.OperationalError, match='partition 1 of topic "half"') as raised:
+                outage_db.execute(query)
+            assert raised.value.diag.sqlstate == "08006", query
+            assert time.monotonic() - start < CONNECT_TIMEOUT + 1
+        # Who does not ask for it does not miss it.
+        assert outage_db.value("SELECT count(n) FROM half WHERE part IN (0, 2)") == 2000
+        second.restart()
+        wait_for(lambda: outage_db.value("SELECT count(n) FROM half") == 3000, ignore=psycopg.Error, what="the partition's leader")
+
+
+def test_a_partition_that_loses_its_leader_during_a_scan_is_an_error_that_names_it(outage_db, own_broker):
+    with contextlib.closing(Broker(join=own_broker)) as second:
+        own_broker.create_topic("half", 2, placement=[[1], [2]])
+        own_broker.produce("half", *({"value": "x" * 100_000, "partition": n % 2} for n in range(200)))
+        session = outage_db.connect()
+        session.execute(f"""CREATE FOREIGN TABLE half (part int OPTIONS (partition 'true'), v text) SERVER pipeline_kafka
+                            OPTIONS (topic 'half', format 'text'); SET kafka_fdw.read_timeout = '{CONNECT_TIMEOUT}s';
+                            SET kafka_fdw.fetch_buffer = '1MB'; BEGIN; DECLARE c CURSOR FOR SELECT part FROM half""")
+        session.execute("FETCH 1 FROM c")
+        second.kill()
+        with pytest.raises(psycopg.Error, match='from topic "half", partition 1, for') as raised:
+            session.execute("FETCH ALL FROM c")
+        assert raised.value.diag.sqlstate in ("08006", "57014")
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

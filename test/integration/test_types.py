@@ -37,8 +37,22 @@ TEXTS = {
     "text": ["", " ", "plain", "zwölf €\U0001f600", "\t\n\r\x01\x7f", "\\", '"', "a" * 3000],
     "varchar(5)": ["", "12345", "123456", "12345   ", "äöüßé", "äöüßéx", "\U0001f600" * 5, "\U0001f600" * 6],
     "char(3)": ["", "ab", "abc", "abcd", "abc  ", "äö"],
+    "bit(3)": ["101", "10", "1011", "B101", "x5", "12", ""], "varbit(4)": ["", "1", "1011", "10110", "2"],
+    "numeric(10,2)": INTEGERS + ["99999999.994", "99999999.995", "1e7", "-0.001"], "time(0)": ["10:11:12.5", "23:59:59.9", "24:00:01"],
+    "timestamp(0)": MOMENTS, "timestamptz(0)": MOMENTS,
+    "interval": ["1 day", "P1Y2M3DT4H5M6S", "-3:04", "1.5 weeks", "1 dya", "", "infinity", "10 years -3 mons", "1-2"],
+    "interval hour to second(1)": ["1 day 2:03:04.56", "4", "1-2", "x", ""],
     "jsonb": ['{"a": 1}', "[1, 2", "1e400", "null", '"x"', "", "{}", '{"a":1,"a":2}', '"\\u0000"', '"\\ud800"', "tru"],
     "json": ['{"a": 1}', "[1, 2", "1e400", "null", '"x"', "", ' {"b" : 2} ', '{"a":1,"a":2}', "'x'"],
+    "cidr": ["10.0.0.0/8", "10.0.0.1/8", "::/0", ""], "macaddr": ["08:00:2b:01:02:03", "08002b010203", "08002b01020"],
+    "int4range": ["[1,5)", "empty", "[5,1]", "(,3]", "[1", "[a,b]", " [1 , 5 ] "],
+    "tstzrange": ["[2026-01-01,2026-02-01)", "(,)", "[x,y]", ""], "int4multirange": ["{[1,2),[4,5)}", "{}", "{[2,1]}", ""],
+    "point": ["(1,2)", "1,2", "(1)", ""], "box": ["(1,2),(3,4)", "1,2,3,4", "(1,2)", ""],
+    "polygon": ["((0,0),(1,1),(1,0))", "(0,0),(1", "x"], "cube": ["(1,2),(3,4)", "1,2", "[1,2],[3]", "(1", ""],
+    "tsvector": ["a b:2A", "'it''s'", "a:b", "'"], "xml": ["<a>x</a>", "<a>", "plain", "<a/><b/>"],
+    "regtype": ["int4", "integer", "no_such_type", "numeric(3"], "pg_lsn": ["16/B374D848", "0/0", "G/0"],
+    "pair": ["(1,a)", "(,)", '(2,"b c")', "(1)", "(x,y)", ""], "pair[]": ['{"(1,a)","(2,b)"}', "{NULL}", '{"(1)"}', "{"],
+    "mood[]": ["{sad,ok}", "{}", "{glad}", ""], "numbers": ["{1,2}", "{}", "{1,2,3,4}", "{x}"],
     "inet": ["10.0.0.1", "10.0.0.0/8", "::1", "256.1.1.1", "", "fe80::1%eth0"],
     "int4[]": ["{}", "{1,2}", "{1,NULL}", "{{1},{2}}", "{1,x}", "1,2", "{1,2", "[2:3]={5,6}"],
     "bytea": ["\\x00ff", "\\xzz", "abc", "\\000\\134", "\\0", ""],
@@ -50,7 +64,9 @@ SETTINGS = [
     {"DateStyle": "SQL, DMY", "TimeZone": "Europe/Berlin"},
     {"DateStyle": "German, YMD", "TimeZone": "America/St_Johns", "IntervalStyle": "iso_8601"},
 ]
-TYPES = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE DOMAIN positive AS int CHECK (VALUE > 0) NOT NULL"
+TYPES = """CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy'); CREATE DOMAIN positive AS int CHECK (VALUE > 0) NOT NULL;
+           CREATE TYPE pair AS (number int, word text); CREATE DOMAIN numbers AS int[] CHECK (cardinality(VALUE) < 4);
+           CREATE EXTENSION cube"""
 LETTERS = "0123456789+-.:eETZ, /x\"'{}äN"
 
 
@@ -196,8 +212,50 @@ JSON_ERRORS = [
     (b'{"i": 1', "i", "22P02", None),
     (b'{"i": 1}}', "i", "22P02", None),
     (b'{"i": 01}', "i", "22P02", "i"),
-    (b'{"i": }', "i", "22P02", "i"),
+    (b'{"i": }', "i", "22P02", None),
 ]
+
+
+NESTED = {
+    "int4[]": ["[]", "[1, null, 3]", "[[1, 2], [3, 4]]", "[[1], [2, 3]]", '["7", "x"]', "{}", "[1.5]"],
+    "text[]": ['["a", "b\\u00e9\\n", null]', '[{"a": 1}, [2], true]', '["\\u0000"]', '["\\ud800"]'],
+    "mood[]": ['["sad", "ok"]', '["glad"]'], "jsonb[]": ['[{"a": 1}, 2]'], "varchar(2)[]": ['["ab", "a"]', '["abc"]'],
+    "numbers": ["[1, 2]", "[1, 2, 3, 4]"], "numeric(4,1)[]": ["[1.25, 12345]", "[1.25]"],
+    "pair": ['{"number": 1, "word": "a"}', '{"word": ["b"], "more": 1}', "{}", '{"number": "x"}', "[1]"],
+    "pair[]": ['[{"number": 1}, {"word": "b"}, null]', "[1]"],
+    "nest": ['{"pairs": [{"number": 1}], "inside": {"word": "x"}, "given": 5}', '{"given": 0}', '{"pairs": 1, "given": 1}', "{}"],
+}
+
+
+def test_json_arrays_and_objects_are_converted_as_by_json_populate_record(db, broker, topic):
+    name = topic()
+    cases = [(type_name, text) for type_name, texts in NESTED.items() for text in texts]
+    broker.produce(name, *(f'{{"v": {text}}}' for _, text in cases))
+    session = db.connect(options="-c log_min_messages=panic")
+    session.execute(TYPES + "; CREATE TYPE nest AS (pairs pair[], inside pair, given positive)")
+    for offset, (type_name, text) in enumerate(cases):
+        session.execute(f"""DROP TYPE IF EXISTS holder; CREATE TYPE holder AS (v {type_name}); DROP FOREIGN TABLE IF EXISTS t;
+                            CREATE FOREIGN TABLE t (offs bigint OPTIONS ("offset" 'true'), v {type_name})
+                            SERVER pipeline_kafka OPTIONS (topic '{name}')""")
+        try:
+            expected = session.execute("SELECT (json_populate_record(NULL::holder, %s::json)).v::text", [f'{{"v": {text}}}']).fetchone()
+        except psycopg.Error as error:
+            with pytest.raises(type(error)) as raised:
+                session.execute("SELECT v FROM t WHERE offs = %s", [offset])
+            assert f'offset {offset}, column "v"' in raised.value.diag.context, (type_name, text)
+            session.execute("ALTER FOREIGN TABLE t OPTIONS (ignore_junk 'true')")
+            expected = (None,)
+        assert session.execute("SELECT v::text FROM t WHERE offs = %s", [offset]).fetchone() == expected, (type_name, text)
+
+
+def test_json_arrays_and_objects_for_other_types_are_text_to_their_input_function(db, broker, topic):
+    name = topic()
+    broker.produce(name, '{"v": [1, 2]}')
+    for type_name, expected in {"text": "[1, 2]", "json": "[1, 2]", "path": "[(1,2)]", "int4range": "[1,3)",
+                                "inet": None}.items():
+        db.execute(f"""DROP FOREIGN TABLE IF EXISTS t; CREATE FOREIGN TABLE t (v {type_name}) SERVER pipeline_kafka
+                       OPTIONS (topic '{name}', ignore_junk 'true')""")
+        assert db.value("SELECT v::text FROM t") == expected, type_name
 
 
 @pytest.fixture

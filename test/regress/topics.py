@@ -80,6 +80,31 @@ def numbers(broker):
         for number in range(400)))
 
 
+def visits(broker):
+    """Of two regions and three months, a topic each region; the last of visits_us is where it does not belong."""
+    for topic, region, months in (("visits_eu", "eu", (1, 1, 2, 3)), ("visits_us", "us", (1, 2, 2))):
+        broker.create_topic(topic)
+        broker.produce(topic, *(f'{{"region": "{region}", "day": "2024-0{month}-15", "n": {number}}}'
+                                for number, month in enumerate(months)))
+    broker.produce("visits_us", '{"region": "eu", "day": "2024-03-15", "n": 99}')
+
+
+def readings(broker):
+    """Sensors' values in csv and JSON, of 4 partitions with 50 each; and what does not decode, in one partition."""
+    for topic, line in (("readings_csv", '{n},"sensor {n}",2024-01-{day:02},2024-01-{day:02} 12:00:00'),
+                        ("readings_json", '{{"nr": {n}, "label": "sensor {n}", "day": "2024-01-{day:02}", '
+                                          '"at": "2024-01-{day:02}T12:00:00"}}')):
+        broker.create_topic(topic, partitions=4)
+        broker.produce(topic, *({"partition": n // 50, "value": line.format(n=n, day=n % 28 + 1)} for n in range(200)))
+    broker.create_topic("readings_bad_csv")
+    broker.produce("readings_bad_csv", '1,"all is well",2024-01-01,2024-01-01 12:00:00', '2,"one more",2024-01-02,,x',
+                   '3,"one less"', '4,"no such day",2024-02-31,', '99999999999,"bad twice",yesterday-ish,',
+                   '6,"never ends,2024-01-06', None)
+    broker.create_topic("readings_bad_json")
+    broker.produce("readings_bad_json", '{"nr": 1, "label": "all is well"}', '{"nr": 2, "label": "one more", "x": 1}',
+                   '{"nr": "three", "label": "no number"}', '{"nr": 4, "label": "never ends}', None)
+
+
 def growing(broker):
     """Tests add to it."""
     broker.create_topic("growing")
@@ -120,7 +145,7 @@ def shop(broker):
 
 def main():
     broker = ExistingBroker(os.environ["KAFKA_BOOTSTRAP"])
-    for make in (clicks, empty, orders, people, lines, mixed, numbers, growing, shop):
+    for make in (clicks, empty, orders, people, lines, mixed, numbers, visits, readings, growing, shop):
         make(broker)
 
 

@@ -4,7 +4,7 @@ import subprocess
 import uuid
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from . import command
 from .waiting import wait_for
@@ -29,9 +29,10 @@ class ExistingBroker:
             self._admin = AdminClient({"bootstrap.servers": self.bootstrap, **QUIET})
         return self._admin
 
-    def create_topic(self, name, partitions=1, config=None):
-        """Makes the topic and waits until every partition has a leader."""
-        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
+    def create_topic(self, name, partitions=1, config=None, placement=None):
+        """Makes the topic and waits until every partition has a leader. placement: for each its list of broker ids."""
+        where = {"replica_assignment": placement} if placement else {"replication_factor": 1}
+        topic = NewTopic(name, num_partitions=partitions, config=config or {}, **where)
         self.admin.create_topics([topic])[name].result()
         wait_for(lambda: self._has_leaders(name, partitions), what=f"topic {name}")
         return name
@@ -43,6 +44,12 @@ class ExistingBroker:
     def delete_topic(self, name):
         self.admin.delete_topics([name])[name].result()
         wait_for(lambda: name not in self.admin.list_topics(timeout=10).topics, what=f"the end of topic {name}")
+
+    def set_topic_config(self, name, config):
+        """Changes these settings of the topic, and no other."""
+        entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result()
 
     def delete_records(self, topic, partition, before):
         """Makes this offset the first of the partition."""
@@ -140,10 +147,11 @@ class ExistingBroker:
 class Broker(ExistingBroker):
     """A Kafka broker of its own, started by test/broker/kafka-broker."""
 
-    def __init__(self, settings=None, java_options=None, port=None):
-        """java_options instead of those that make it start fast: for measurements."""
+    def __init__(self, settings=None, java_options=None, port=None, join=None):
+        """java_options instead of those that make it start fast: for measurements. join: the cluster's first broker."""
         options = [] if java_options is None else [f"--java-opts={java_options}"]
         options += [] if port is None else [f"--port={port}"]
+        options += [] if join is None else ["--join", join._dir]
         found = command.run("broker/kafka-broker", "start", *command.set_arguments(settings), *options)
         super().__init__(found["bootstrap"])
         self._dir, self.pid = found["dir"], int(found["pid"])

@@ -29,6 +29,8 @@ std::string show(const Value& value) {
       return "missing";
     case Value::Kind::null:
       return "null";
+    case Value::Kind::bad:
+      return std::string(value.bad->sqlstate) + " " + value.bad->message;
     case Value::Kind::boolean:
       return value.boolean ? "true" : "false";
     case Value::Kind::integer:
@@ -47,8 +49,21 @@ std::string show(const Value& value) {
       return "text " + std::string(value.text);
     case Value::Kind::input:
       return "input " + std::string(value.text);
+    case Value::Kind::nested:
+      return "nested " + std::string(value.text);
   }
   return "unknown kind";
+}
+
+std::vector<std::string> decode_after_error(const Format& format, const std::vector<Column>& columns,
+                                            std::string_view message) {
+  std::vector<Value> row(columns.size());
+  auto decoder = make_decoder(format, columns);
+  EXPECT_THROW(decoder->decode(message, row), Error);
+  std::vector<std::string> result;
+  result.reserve(row.size());
+  for (const Value& value : row) result.push_back(show(value));
+  return result;
 }
 
 std::vector<std::string> decode_row(Decoder& decoder, size_t columns, std::string_view message) {

@@ -30,6 +30,10 @@ inline Column unneeded(const std::string& path) {
 std::vector<std::string> decode_row(Decoder& decoder, size_t columns, std::string_view message);
 std::vector<std::string> decode_row(const Format& format, const std::vector<Column>& columns, std::string_view message);
 
+/// What the row holds after a message that is an error.
+std::vector<std::string> decode_after_error(const Format& format, const std::vector<Column>& columns,
+                                            std::string_view message);
+
 using Row = std::vector<std::string>;
 
 }  // namespace kafka_fdw::decode

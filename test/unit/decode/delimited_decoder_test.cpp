@@ -80,13 +80,14 @@ TEST(TextFormat, ComparesNullBeforeUnescaping) {
 
 TEST(TextFormat, ChecksBytesThatEscapesMade) {
   EXPECT_EQ(decode_row(text_format(), one, R"(\303\244)"), (Row{"text \xC3\xA4"}));
-  EXPECT_EQ(decode_row(text_format(), two, "x\t\\xff"), Row{"22021 invalid byte sequence for encoding \"UTF8\" at 1"});
-  EXPECT_EQ(decode_row(text_format(), two, "x\t\\000"), Row{"22021 invalid byte sequence: 0x00 at 1"});
-  EXPECT_EQ(decode_row(text_format(), one, "\\400"), Row{"22021 invalid byte sequence: 0x00 at 0"});
+  EXPECT_EQ(decode_row(text_format(), two, "x\t\\xff"),
+            (Row{"text x", "22021 invalid byte sequence for encoding \"UTF8\""}));
+  EXPECT_EQ(decode_row(text_format(), two, "x\t\\000"), (Row{"text x", "22021 invalid byte sequence: 0x00"}));
+  EXPECT_EQ(decode_row(text_format(), one, "\\400"), Row{"22021 invalid byte sequence: 0x00"});
   Format latin = text_format();
   latin.verify_utf8 = false;
   EXPECT_EQ(decode_row(latin, one, "\\xff"), (Row{"text \xFF"}));
-  EXPECT_EQ(decode_row(latin, one, "\\x0"), Row{"22021 invalid byte sequence: 0x00 at 0"});
+  EXPECT_EQ(decode_row(latin, one, "\\x0"), Row{"22021 invalid byte sequence: 0x00"});
 }
 
 TEST(TextFormat, FewerOrMoreFieldsAreErrorsOnlyWhenStrict) {
@@ -95,6 +96,15 @@ TEST(TextFormat, FewerOrMoreFieldsAreErrorsOnlyWhenStrict) {
   EXPECT_EQ(decode_row(text_format(true), two, "x"), Row{"22P04 missing data for column \"b\" at 1"});
   EXPECT_EQ(decode_row(text_format(true), two, "x\ty\tz"), Row{"22P04 extra data after last expected column"});
   EXPECT_EQ(decode_row(text_format(true), two, "x\ty"), (Row{"text x", "text y"}));
+}
+
+TEST(DelimitedFormats, TheFieldsBeforeAFaultAreThere) {
+  EXPECT_EQ(decode_after_error(text_format(true), two, "x"), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(text_format(true), two, "x\ty\tz"), (Row{"text x", "text y"}));
+  EXPECT_EQ(decode_after_error(text_format(), two, "x\t\\."), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(text_format(), two, "x\ny\tz"), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(csv_format(), two, "x,\"y"), (Row{"text x", "missing"}));
+  EXPECT_EQ(decode_after_error(csv_format(), two, "\"x,y"), (Row{"missing", "missing"}));
 }
 
 TEST(TextFormat, NoColumnsWantAnEmptyLineWhenStrict) {

@@ -129,6 +129,7 @@ std::string expected(const Tree* tree, Type type) {
   if (tree == nullptr) return "missing";
   if (tree->kind == Tree::Kind::null) return "null";
   const bool scalar = tree->kind == Tree::Kind::literal || tree->kind == Tree::Kind::string;
+  if (!scalar && type == Type::other) return "nested " + tree->raw;
   return show(parse_field(type, scalar && type != Type::json ? tree->text : tree->raw));
 }
 

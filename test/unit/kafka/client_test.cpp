@@ -168,6 +168,20 @@ TEST(Client, WatermarksWaitForALeader) {
   EXPECT_EQ(await(client, client.watermarks("clicks", {0}, patience)).at(0).high, 7);
 }
 
+TEST(Client, WatermarksOfPartitionsWithoutLeaderNameThem) {
+  MockCluster cluster;
+  cluster.create_topic("clicks", 4);
+  rd_kafka_mock_partition_set_leader(cluster.get(), "clicks", 1, -1);
+  rd_kafka_mock_partition_set_leader(cluster.get(), "clicks", 3, -1);
+  Client client(cluster.properties());
+  EXPECT_EQ(await(client, client.watermarks("clicks", {0, 2}, patience)).size(), 2U);
+  Error one = failure(client, client.watermarks("clicks", {0, 1}, 500ms));
+  EXPECT_EQ(one.error_class(), ErrorClass::no_leader);
+  EXPECT_STREQ(one.what(), "partition 1 of topic \"clicks\" has no leader");
+  Error two = failure(client, client.watermarks("clicks", {0, 1, 2, 3}, 500ms));
+  EXPECT_STREQ(two.what(), "partitions 1, 3 of topic \"clicks\" have no leader");
+}
+
 TEST(Client, WatermarksOfAPartitionThatDoesNotExist) {
   MockCluster cluster;
   cluster.create_topic("clicks", 1);

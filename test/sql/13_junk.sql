@@ -18,6 +18,18 @@ SELECT * FROM mixed WHERE offs = 6;
 SELECT * FROM mixed WHERE offs = 7;
 SELECT * FROM mixed WHERE offs = 8;
 SELECT * FROM mixed WHERE offs = 9;
+-- Whoever may read only some columns, or only a view, does not see the message.
+CREATE ROLE regress_reader;
+GRANT SELECT (offs, id) ON mixed TO regress_reader;
+CREATE VIEW ids WITH (security_barrier) AS SELECT id FROM mixed WHERE offs = 2;
+GRANT SELECT ON ids TO regress_reader;
+SET ROLE regress_reader;
+SELECT id FROM mixed WHERE offs = 1;
+SELECT * FROM ids;
+RESET ROLE;
+DROP VIEW ids;
+DROP OWNED BY regress_reader;
+DROP ROLE regress_reader;
 -- A column that nobody asks for does not fail, and a message that nobody decodes does not either.
 SELECT offs, amount FROM mixed WHERE offs IN (0, 2, 8) ORDER BY offs;
 SELECT count(*) FROM mixed;

@@ -10,19 +10,24 @@ WITH ends AS (
            jsonb_each_text(t.partitions) AS p (partition, end_offset)
      ORDER BY w.consumer_id, t.topic, p.partition, w.end_offsets_at DESC NULLS LAST
 ), partitions AS (
-    SELECT consumer_id, topic, partition, o.next_offset, o.last_timestamp, e.end_offset, e.end_offsets_at
+    SELECT consumer_id, topic, partition, o.next_offset, o.until_offset, o.last_timestamp, e.end_offset, e.end_offsets_at
       FROM pipeline_kafka_offsets o FULL JOIN ends e USING (consumer_id, topic, partition)
 )
 SELECT c.id, c.stream, p.topic, p.partition, a.pid AS worker_pid, p.next_offset, p.end_offset,
        p.end_offsets_at AS end_offset_at,
-       CASE WHEN p.end_offset < p.next_offset THEN 0 ELSE p.end_offset - p.next_offset END AS lag, p.last_timestamp
+       CASE WHEN p.end_offset < p.next_offset THEN 0
+            WHEN p.until_offset < p.end_offset THEN greatest(p.until_offset - p.next_offset, 0)
+            ELSE p.end_offset - p.next_offset END AS lag,
+       p.last_timestamp
   FROM partitions p
        JOIN pipeline_kafka_consumers c ON c.id = p.consumer_id
        LEFT JOIN pipeline_kafka_workers w
-              ON w.consumer_id = c.id AND w.slot = p.partition % nullif(c.parallelism, 0)
+              ON w.consumer_id = c.id
+                 AND w.slot = p.partition / coalesce(split_part(c.shard, '/', 2)::int, 1) % nullif(c.parallelism, 0)
        LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer';
 COMMENT ON VIEW kafka_stat_partitions IS 'Where each partition of each consumer is';
 COMMENT ON COLUMN kafka_stat_partitions.next_offset IS 'The next message to take; NULL: nothing is stored yet, it starts at the earliest';
+COMMENT ON COLUMN kafka_stat_partitions.lag IS 'Offsets from the next message to take to the end of the log, or to where the consumer ends';
 COMMENT ON COLUMN kafka_stat_partitions.end_offset IS 'The end of the log as a worker saw it at end_offset_at';
 
 CREATE VIEW kafka_stat_consumers WITH (security_invoker = true) AS
@@ -35,7 +40,8 @@ WITH workers AS (
            LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer'
 )
 SELECT c.id, c.stream, c.topic,
-       CASE WHEN NOT c.enabled THEN CASE WHEN worst.state_now = 'error' THEN 'error' ELSE 'stopped' END
+       CASE WHEN NOT c.enabled THEN CASE WHEN worst.state_now IN ('error', 'finished') THEN worst.state_now
+                                        ELSE 'stopped' END
             WHEN NOT place.here THEN 'stopped'
             WHEN worst.state_now IS NULL OR worst.state_now = 'stopped' THEN 'waiting'
             ELSE worst.state_now END AS state,

@@ -103,6 +103,12 @@ PartitionStates load_partitions(pg::Spi& spi, const Consumer& consumer) {
   return states;
 }
 
+void forget_rejections(pg::Spi& spi, ConsumerId id) {
+  run_as_owner(spi, R"(UPDATE $S.pipeline_kafka_offsets SET rejected_since_begin = 0
+                        WHERE consumer_id = $1 AND rejected_since_begin > 0)",
+               {pg::Param::int8(id)});
+}
+
 bool Advancer::run(const Offsets& next, const PartitionStates& stored, const Tallies& tallies) {
   Moves moves;
   size_t updates = 0;

@@ -17,6 +17,9 @@ using PartitionStates = std::map<Place, PartitionState>;
 
 PartitionStates load_partitions(pg::Spi& spi, const Consumer& consumer);
 
+/// reject_limit counts from now on.
+void forget_rejections(pg::Spi& spi, ConsumerId id);
+
 /// Moves stored offsets on, each by compare-and-set. Keeps its plans.
 class Advancer {
  public:

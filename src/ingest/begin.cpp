@@ -1,3 +1,4 @@
+#include "ingest/advance.h"
 #include "ingest/applying.h"
 #include "ingest/fail.h"
 #include "ingest/fence.h"
@@ -7,6 +8,7 @@
 #include "ingest/source_table.h"
 #include "ingest/start.h"
 #include "ingest/state.h"
+#include "ingest/until.h"
 #include "ingest/worker.h"
 #include "pg/compat.h"
 
@@ -138,6 +140,7 @@ std::optional<ConsumerId> create(pg::Spi& spi, Starter& starter, Oid stream, con
   }
   check_statement(consumer);
   store_start(spi, consumer);
+  if (consumer.until) store_until(spi, consumer);
   starter.start(consumer);
   return id;
 }
@@ -169,15 +172,35 @@ void renew_source(pg::Spi& spi, const Consumer& stored, Consumer& wanted, const 
   }
 }
 
+/// Where it begins and ends now. What was begun again after its end goes on to where the position is by now.
+void store_bounds(pg::Spi& spi, const Consumer& stored, const Consumer& wanted, const BeginArguments& given) {
+  const bool other_partitions = text_of(stored.shard) != text_of(wanted.shard);
+  if (given.start) store_start(spi, wanted);
+  if (given.until || (wanted.until && (other_partitions || has_reached_end(spi, wanted)))) store_until(spi, wanted);
+}
+
+/// What was counted and said since it was begun before.
+void forget_run(pg::Spi& spi, ConsumerId id) {
+  run_as_owner(spi, "DELETE FROM $S.pipeline_kafka_workers WHERE consumer_id = $1 AND state IN ('error', 'finished')",
+               {pg::Param::int8(id)});
+  forget_rejections(spi, id);
+}
+
+void tell_differences(const Consumer& stored, const Consumer& wanted, const BeginArguments& given) {
+  for (const std::string& difference : differences(stored, wanted)) tell(NOTICE, difference);
+  if (given.start && stored.start != wanted.start)
+    tell(NOTICE, "partitions that have an offset stay where they are", "Call kafka_consume_seek to move them.");
+}
+
 /// Stores what changes, as the holder of the consumer's lock, and returns the consumer as it is then.
 Consumer change(pg::Spi& spi, const Consumer& stored, Consumer wanted, const BeginArguments& given) {
   check_login(wanted);
   renew_source(spi, stored, wanted, given);
   if (given.shapes_rows() || stored.source != wanted.source) check_statement(wanted);
+  store_bounds(spi, stored, wanted, given);
   update_consumer(spi, wanted);
-  run_as_owner(spi, "DELETE FROM $S.pipeline_kafka_workers WHERE consumer_id = $1 AND state = 'error'",
-               {pg::Param::int8(stored.id)});
-  for (const std::string& difference : differences(stored, wanted)) tell(NOTICE, difference);
+  forget_run(spi, stored.id);
+  tell_differences(stored, wanted, given);
   return wanted;
 }
 

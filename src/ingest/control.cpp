@@ -1,4 +1,5 @@
 #include "fdw/scoped_lease.h"
+#include "ingest/advance.h"
 #include "ingest/applying.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
@@ -99,11 +100,12 @@ std::string seek(const std::string& stream, const std::string& topic, const std:
   const Consumer found = require_consumer(spi, stream, topic);
   check_may_change(found);
   // Asks the broker before the consumer is locked: its workers must not wait for that.
-  const std::vector<TopicOffset> offsets = resolve_target(found, target);
+  const std::vector<TopicOffset> offsets = resolve_position(found, fdw::parse_position(target));
   check_within_log(offsets);
   const Consumer consumer = require_locked(spi, stream, topic);
   std::string had = positions(spi, consumer);
   store_offsets(spi, consumer.id, offsets);
+  forget_rejections(spi, consumer.id);
   const bool enabled = goes_on(spi, consumer);
   run_as_owner(spi, "UPDATE $S.pipeline_kafka_consumers SET enabled = $2, epoch = epoch + 1 WHERE id = $1",
                {pg::Param::int8(consumer.id), pg::Param::boolean(enabled)});

@@ -73,14 +73,39 @@ std::vector<kafka::Watermarks> watermarks_of(kafka::Client& client, const std::s
   return pg::await(client, client.watermarks(topic, partition_ids(found.front()), timeout));
 }
 
+std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client& client, const Consumer& consumer,
+                                    const std::string& topic) {
+  std::vector<kafka::Watermarks> logs = watermarks_of(client, topic);
+  if (position.per_partition) check_named_partitions(position, logs, topic);
+  std::erase_if(logs, [&](const kafka::Watermarks& log) {
+    const bool named = !position.per_partition || position.partitions.contains(log.partition);
+    return !named || !consumer.takes(log.partition);
+  });
+  const std::vector<int64_t> found = fdw::resolve_position(position, client, topic, logs);
+  std::vector<TopicOffset> offsets;
+  offsets.reserve(logs.size());
+  for (size_t i = 0; i < logs.size(); ++i) offsets.push_back({topic, found[i], logs[i]});
+  return offsets;
+}
+
+constexpr const char* insert_offset = R"(
+    INSERT INTO $S.pipeline_kafka_offsets AS o (consumer_id, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (consumer_id, topic, partition) )";
+
+void store(pg::Spi& spi, ConsumerId id, const TopicOffset& offset, const char* on_conflict) {
+  run_as_owner(spi, std::string(insert_offset) + on_conflict,
+               {pg::Param::int8(id), pg::Param::text(std::string_view(offset.topic)),
+                pg::Param::int4(offset.log.partition), pg::Param::int8(offset.offset)});
+}
+
 void store_start_of_topic(pg::Spi& spi, const Consumer& consumer, const fdw::Position& position, kafka::Client& client,
                           const std::string& topic, std::chrono::milliseconds timeout) {
   if (!find_topic(client, topic, timeout)) {
     warn_of_missing_topic(client, topic, timeout);
   } else if (!is_earliest(position)) {
-    const std::vector<TopicOffset> offsets = offsets_at(position, client, {topic});
+    const std::vector<TopicOffset> offsets = offsets_at(position, client, consumer, topic);
     check_within_log(offsets);
-    store_offsets(spi, consumer.id, offsets);
+    for (const TopicOffset& offset : offsets) store(spi, consumer.id, offset, "DO NOTHING");
   }
 }
 
@@ -96,27 +121,14 @@ fdw::Connection connection_of(const Consumer& consumer) {
   return fdw::load_connection(server, owner, {});
 }
 
-std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client& client,
-                                    const std::vector<std::string>& topics) {
+std::vector<TopicOffset> resolve_position(const Consumer& consumer, const fdw::Position& position) {
   std::vector<TopicOffset> result;
-  for (const std::string& topic : topics) {
-    std::vector<kafka::Watermarks> logs = watermarks_of(client, topic);
-    if (position.per_partition) {
-      check_named_partitions(position, logs, topic);
-      std::erase_if(logs, [&](const auto& log) { return !position.partitions.contains(log.partition); });
-    }
-    const std::vector<int64_t> offsets = fdw::resolve_position(position, client, topic, logs);
-    for (size_t i = 0; i < logs.size(); ++i) result.push_back({topic, offsets[i], logs[i]});
-  }
-  return result;
-}
-
-std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target) {
-  const fdw::Position position = fdw::parse_position(target);
   fdw::ScopedLease lease(connection_of(consumer));
-  std::vector<TopicOffset> offsets = offsets_at(position, lease.client(), consumer.topics);
+  for (const std::string& topic : consumer.topics)
+    for (TopicOffset& offset : offsets_at(position, lease.client(), consumer, topic))
+      result.push_back(std::move(offset));
   lease.give_back();
-  return offsets;
+  return result;
 }
 
 void check_within_log(const std::vector<TopicOffset>& offsets) {
@@ -132,12 +144,9 @@ void check_within_log(const std::vector<TopicOffset>& offsets) {
 
 void store_offsets(pg::Spi& spi, ConsumerId id, const std::vector<TopicOffset>& offsets) {
   for (const TopicOffset& offset : offsets)
-    run_as_owner(spi, R"(
-        INSERT INTO $S.pipeline_kafka_offsets AS o (consumer_id, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (consumer_id, topic, partition)
-            DO UPDATE SET next_offset = excluded.next_offset, updated_at = clock_timestamp())",
-                 {pg::Param::int8(id), pg::Param::text(std::string_view(offset.topic)),
-                  pg::Param::int4(offset.log.partition), pg::Param::int8(offset.offset)});
+    store(spi, id, offset, R"(
+        DO UPDATE SET next_offset = excluded.next_offset, updated_at = clock_timestamp(), identity_offset = NULL,
+                      identity_timestamp = NULL, identity_checksum = NULL)");
 }
 
 void store_start(pg::Spi& spi, const Consumer& consumer) {

@@ -20,23 +20,19 @@ struct TopicOffset {
   kafka::Watermarks log;  ///< the partition, and what is in its log now
 };
 
-/// The offset of each partition of the consumer's topics that the position speaks of; it may be past the end.
-/// Throws pg::Error 22023 for a partition that does not exist.
-std::vector<TopicOffset> offsets_at(const fdw::Position& position, kafka::Client& client,
-                                    const std::vector<std::string>& topics);
-
-/// The same for a position as it is written, asked from the consumer's broker.
-std::vector<TopicOffset> resolve_target(const Consumer& consumer, const std::string& target);
+/// The offset of each partition that the consumer takes and the position speaks of; it may be past the end. Asked from
+/// the consumer's broker. Throws pg::Error 22023 for a partition that does not exist.
+std::vector<TopicOffset> resolve_position(const Consumer& consumer, const fdw::Position& position);
 
 /// Throws pg::Error 22023 for an offset past the end.
 void check_within_log(const std::vector<TopicOffset>& offsets);
 
-/// Sets the next offsets of a consumer.
+/// Sets the next offsets of a consumer. What was counted since, and what the last message was, is forgotten.
 void store_offsets(pg::Spi& spi, ConsumerId id, const std::vector<TopicOffset>& offsets);
 
-/// Resolves the start of a new consumer and stores it: nothing for `earliest`, where a partition without a row starts.
-/// Warns of topics that do not exist. Throws kafka::Error 08006 unless the start is `earliest`, for which it only
-/// warns.
+/// Resolves the start of the consumer and stores it for partitions that have no offset yet: nothing for `earliest`,
+/// where these start. Warns of topics that do not exist. Throws kafka::Error 08006 unless the start is `earliest`, for
+/// which it only warns.
 void store_start(pg::Spi& spi, const Consumer& consumer);
 
 }  // namespace kafka_fdw::ingest

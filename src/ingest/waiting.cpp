@@ -88,10 +88,15 @@ bool wait(const std::string& stream, const std::string& topic, milliseconds time
     pg::Spi spi;
     consumer = require_consumer(spi, stream, topic);
     check_may_see(*consumer);
+    if (!consumer->at_home)
+      fail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, describe(*consumer) + " is stopped",
+           "Call kafka_consume_begin() to have it run here.",
+           "It was begun in another database or another cluster, and this is a copy.");
     const pg::LatestSnapshot snapshot;
-    check_goes_on(spi, *consumer);
+    // One that ends by itself may have ended, and have reached the target all the same.
+    if (!consumer->until) check_goes_on(spi, *consumer);
   }
-  const std::vector<TopicOffset> targets = resolve_target(*consumer, target);
+  const std::vector<TopicOffset> targets = resolve_position(*consumer, fdw::parse_position(target));
   for (milliseconds next = first_pause;; next = std::min(2 * next, longest_pause)) {
     if (look(*consumer, targets)) return true;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - pg::Clock::now());

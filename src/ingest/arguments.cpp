@@ -75,7 +75,13 @@ void require_positive(const std::optional<Number>& value, const char* name) {
     fail(ERRCODE_INVALID_PARAMETER_VALUE, std::string("argument \"") + name + "\" must be greater than zero");
 }
 
+/// As many as PostgreSQL's own limits on background workers make sense of; slots are numbered in 16 bits.
+constexpr int most_workers = 1024;
+
 void check_parallelism(const std::optional<int>& parallelism) {
+  if (parallelism && *parallelism > most_workers)
+    fail(ERRCODE_INVALID_PARAMETER_VALUE,
+         "argument \"parallelism\" must not be greater than " + std::to_string(most_workers));
   if (parallelism && *parallelism < 0)
     fail(ERRCODE_INVALID_PARAMETER_VALUE, "argument \"parallelism\" must not be negative");
 }

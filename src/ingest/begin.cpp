@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "catalog/pg_authid.h"
+#include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -204,11 +205,16 @@ Consumer change(pg::Spi& spi, const Consumer& stored, Consumer wanted, const Beg
   return wanted;
 }
 
+/// A statement's server is stored by its name, which may be another one now.
+bool server_exists(const std::string& name) {
+  return pg::call([&] { return OidIsValid(get_foreign_server_oid(name.c_str(), true)); });
+}
+
 Consumer wanted_consumer(const Consumer& stored, Oid stream, const BeginArguments& given) {
   Consumer wanted = with_arguments(stored, given);
   wanted.stream = stream;
   wanted.stream_name = pg::qualified_name(stream);
-  if (given.shapes_rows()) bind_topics(wanted, given);
+  if (given.shapes_rows() || !server_exists(wanted.server)) bind_topics(wanted, given);
   return wanted;
 }
 
@@ -234,7 +240,7 @@ int64 begin(const BeginArguments& given) {
   const Oid stream = require_stream(given);
   Starter starter;
   for (;;) {
-    if (const auto stored = look_up_consumer(spi, given.stream, given.topic)) {
+    if (const auto stored = look_up_consumer(spi, stream, given.stream, given.topic)) {
       if (begin_again(spi, starter, *stored, stream, given)) return stored->id;
     } else if (const auto id = create(spi, starter, stream, given)) {
       return *id;

@@ -95,14 +95,8 @@ bool goes_on(pg::Spi& spi, const Consumer& consumer) {
   return !failed.empty();
 }
 
-std::string seek(const std::string& stream, const std::string& topic, const std::string& target) {
-  pg::Spi spi;
-  const Consumer found = require_consumer(spi, stream, topic);
-  check_may_change(found);
-  // Asks the broker before the consumer is locked: its workers must not wait for that.
-  const std::vector<TopicOffset> offsets = resolve_position(found, fdw::parse_position(target));
-  check_within_log(offsets);
-  const Consumer consumer = require_locked(spi, stream, topic);
+/// As the holder of the consumer's lock.
+std::string move(pg::Spi& spi, const Consumer& consumer, const std::vector<TopicOffset>& offsets) {
   std::string had = positions(spi, consumer);
   store_offsets(spi, consumer.id, offsets);
   forget_rejections(spi, consumer.id);
@@ -111,6 +105,19 @@ std::string seek(const std::string& stream, const std::string& topic, const std:
                {pg::Param::int8(consumer.id), pg::Param::boolean(enabled)});
   if (enabled) start_workers_at_commit(consumer);
   return had;
+}
+
+std::string seek(const std::string& stream, const std::string& topic, const std::string& target) {
+  pg::Spi spi;
+  for (;;) {
+    const Consumer found = require_consumer(spi, stream, topic);
+    check_may_change(found);
+    // Asks the broker before the consumer is locked: its workers must not wait for that.
+    const std::vector<TopicOffset> offsets = resolve_position(found, fdw::parse_position(target));
+    check_within_log(offsets);
+    const std::optional<Consumer> consumer = lock_and_load(spi, found.id);
+    if (consumer && consumer->topics == found.topics) return move(spi, *consumer, offsets);
+  }
 }
 
 }  // namespace

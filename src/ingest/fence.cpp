@@ -3,7 +3,6 @@
 #include "ingest/state.h"
 
 extern "C" {
-#include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -53,6 +52,7 @@ bool try_session_lock(const LOCKTAG& tag) {
 void lock_consumer_exclusively(ConsumerId id) {
   const LOCKTAG tag = consumer_lock(id, 0);
   pg::call([&] {
+    PreventCommandDuringRecovery("changes of Kafka consumers");
     (void)LockAcquire(&tag, AccessExclusiveLock, false, false);
     AcceptInvalidationMessages();
   });
@@ -99,16 +99,6 @@ bool try_lock_worker_place(int places) {
     for (int place = 0; place < places; ++place)
       if (try_session_lock(place_lock(place))) return true;
     return false;
-  });
-}
-
-bool try_lock_surroundings() {
-  const Extension found = find_extension();
-  const LOCKTAG database = object_lock(InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-  const LOCKTAG own = object_lock(MyDatabaseId, ExtensionRelationId, found.oid, 0);
-  return pg::call([&] {
-    if (!try_lock(database, RowExclusiveLock)) return false;
-    return found.oid == InvalidOid || try_lock(own, AccessShareLock);
   });
 }
 

@@ -38,8 +38,4 @@ void unlock_slot(ConsumerId id, int slot);
 /// (kafka_fdw.max_workers).
 bool try_lock_worker_place(int places);
 
-/// Whether nobody is about to drop, rename or copy the database, or to drop or alter the extension. Until the end of
-/// the transaction.
-bool try_lock_surroundings();
-
 }  // namespace kafka_fdw::ingest

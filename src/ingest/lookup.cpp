@@ -75,17 +75,18 @@ Oid resolve_relation(const std::string& name) {
   });
 }
 
-std::optional<Consumer> look_up_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic) {
-  if (const Oid relation = resolve_relation(stream); OidIsValid(relation)) {
+std::optional<Consumer> look_up_consumer(pg::Spi& spi, Oid relation, const std::string& stream,
+                                         const std::string& topic) {
+  if (OidIsValid(relation)) {
     if (auto consumer = find_consumer(spi, relation, topic)) return consumer;
   }
   return find_without_stream(spi, stream, topic);
 }
 
 Consumer require_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic) {
-  if (auto consumer = look_up_consumer(spi, stream, topic)) return *consumer;
-  if (!OidIsValid(resolve_relation(stream)))
-    fail(ERRCODE_UNDEFINED_TABLE, "relation \"" + stream + "\" does not exist");
+  const Oid relation = resolve_relation(stream);
+  if (auto consumer = look_up_consumer(spi, relation, stream, topic)) return *consumer;
+  if (!OidIsValid(relation)) fail(ERRCODE_UNDEFINED_TABLE, "relation \"" + stream + "\" does not exist");
   fail(ERRCODE_UNDEFINED_OBJECT, "there is no consumer of topic \"" + topic + "\" into stream \"" + stream + "\"",
        "Make one with kafka_consume_begin.");
 }

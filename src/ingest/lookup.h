@@ -13,10 +13,13 @@ namespace kafka_fdw::ingest {
 /// lock.
 Oid resolve_relation(const std::string& name);
 
-/// The consumer of that stream and topic. After a DROP of the stream it is found by the stored name.
-std::optional<Consumer> look_up_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic);
+/// The consumer of that topic into the relation, or, where it has none or is InvalidOid, into a stream that was dropped
+/// and is stored by that name.
+std::optional<Consumer> look_up_consumer(pg::Spi& spi, Oid relation, const std::string& stream,
+                                         const std::string& topic);
 
-/// The same; throws pg::Error 42P01 for a stream and 42704 for a consumer that does not exist.
+/// The consumer of the topic into the stream of that name. Throws pg::Error 42P01 for a stream and 42704 for a consumer
+/// that does not exist.
 Consumer require_consumer(pg::Spi& spi, const std::string& stream, const std::string& topic);
 
 /// Those that the current user may change, which is a superuser where the owner is gone. By id: whoever locks several

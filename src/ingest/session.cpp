@@ -7,6 +7,7 @@
 #include "ingest/fence.h"
 #include "ingest/source_table.h"
 #include "ingest/state.h"
+#include "ingest/surroundings.h"
 #include "ingest/transaction.h"
 #include "pg/wait.h"
 
@@ -47,7 +48,7 @@ void take_in_settings() {
 bool is_current(const Consumer& consumer) {
   take_in_settings();
   Transaction transaction;
-  if (!try_lock_surroundings()) throw Surrounded{};
+  lock_surroundings();
   bool current = false;
   if (find_extension().oid != InvalidOid) {
     pg::Spi spi;

@@ -91,14 +91,21 @@ void Status::set(WorkerState state, const Failure* reason) {
   state_ = state;
   if (!retry && !known) log_change(reason);
   if (!retry) last_reason_ = why;
-  write(reason);
+  try {
+    write(reason);
+  } catch (const pg::Error& error) {
+    if (error.sqlstate() != ERRCODE_FOREIGN_KEY_VIOLATION) throw;  // dropped at this moment
+  }
 }
 
 void Status::log_change(const Failure* reason) const {
   const auto consumer = static_cast<long long>(consumer_);
+  const bool is_well_again = !last_reason_.empty();
+  const bool ends = state_ == WorkerState::finished || state_ == WorkerState::stopped;
   pg::call([&] {
     if (reason == nullptr)
-      ereport(DEBUG1, (errmsg("consumer %lld, worker %d: %s", consumer, slot_, name_of(state_))));
+      ereport(is_well_again || ends ? LOG : DEBUG1,
+              (errmsg("consumer %lld, worker %d: %s", consumer, slot_, name_of(state_))));
     else
       ereport(LOG,
               (errmsg("consumer %lld, worker %d: %s: %s", consumer, slot_, name_of(state_), reason->message.c_str()),

@@ -3,6 +3,7 @@
 #include "ingest/catalog_watch.h"
 #include "ingest/fence.h"
 #include "ingest/gaps.h"
+#include "ingest/surroundings.h"
 #include "ingest/transaction.h"
 
 extern "C" {
@@ -117,7 +118,7 @@ bool Taker::commit(Take take) {
   std::optional<Taken> taken;
   {
     Transaction transaction;
-    if (!try_lock_surroundings()) throw Surrounded{};
+    lock_surroundings();
     if (!try_lock_stream(consumer_.stream)) throw StreamLocked{};
     // The statement means what it meant to the one who began; what it sets itself is gone with each batch.
     pg::call([&] {
@@ -126,9 +127,13 @@ bool Taker::commit(Take take) {
     });
     const Activity activity(activity_.c_str());
     const StatementTime time;
-    {
+    const SurroundingsWatch watch;
+    try {
       pg::Spi spi;
       taken = take(spi);
+    } catch (const pg::Error& error) {
+      if (error.sqlstate() == ERRCODE_QUERY_CANCELED && are_surroundings_wanted()) throw Surrounded{};
+      throw;
     }
     if (taken) transaction.commit();
   }

@@ -17,9 +17,6 @@ extern "C" {
 
 namespace kafka_fdw::ingest {
 
-/// Thrown where somebody is about to drop, rename or copy the database, or to drop or alter the extension.
-struct Surrounded {};
-
 /// Thrown where the log is not the one any more that was read before: the partitions must be surveyed again.
 struct LogChanged {};
 

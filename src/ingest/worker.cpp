@@ -6,6 +6,7 @@
 #include "ingest/fence.h"
 #include "ingest/session.h"
 #include "ingest/state.h"
+#include "ingest/surroundings.h"
 #include "ingest/transaction.h"
 #include "module.h"
 #include "pg/wait.h"
@@ -78,7 +79,7 @@ bool is_own(const Consumer& consumer) {
 
 std::optional<Consumer> Worker::load() const {
   Transaction transaction;
-  if (!try_lock_surroundings()) throw Surrounded{};
+  lock_surroundings();
   std::optional<Consumer> consumer;
   if (find_extension().oid != InvalidOid) {
     pg::Spi spi;

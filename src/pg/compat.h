@@ -24,7 +24,7 @@ extern "C" {
 #include "optimizer/planmain.h"
 #include "parser/parse_relation.h"
 #include "postmaster/bgworker.h"
-#include "storage/lockdefs.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -200,6 +200,17 @@ inline Oid scan_user(ForeignScanState* node) {
   const Oid user = exec_rt_fetch(plan->scan.scanrelid, node->ss.ps.state)->checkAsUser;
 #endif
   return OidIsValid(user) ? user : GetUserId();
+}
+
+/// The lock in shared memory, or null where it is not to be had at once. 18 can log who has it. Inside a guard.
+inline const LOCK* try_lock(const LOCKTAG& tag, LOCKMODE mode) {
+  LOCALLOCK* local = nullptr;
+#if PG_VERSION_NUM >= 180000
+  const LockAcquireResult result = LockAcquireExtended(&tag, mode, false, true, true, &local, false);
+#else
+  const LockAcquireResult result = LockAcquireExtended(&tag, mode, false, true, true, &local);
+#endif
+  return result == LOCKACQUIRE_NOT_AVAIL ? nullptr : local->lock;
 }
 
 /// Before 17 a subtransaction is refused in parallel mode.

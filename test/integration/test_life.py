@@ -166,3 +166,28 @@ def test_a_long_batch_delay_holds_up_nobody(pg, broker, topic):
         database.close_sessions()
         promptly(lambda: session.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database.name))))
         wait_for(lambda: database.name not in worker_names(session), what="the end of the worker")
+
+
+@pytest.mark.parametrize("command", ["DROP DATABASE {0}", "ALTER DATABASE {0} RENAME TO {1}",
+                                     "CREATE DATABASE {1} TEMPLATE {0}", "DROP EXTENSION kafka_fdw CASCADE"])
+def test_a_statement_that_takes_minutes_holds_up_nobody(pg, broker, topic, command):
+    name, database = topic(), pg.create_database()
+    database.use_broker(broker)
+    database.execute(f"""CREATE TABLE stream (n bigint);
+        CREATE FOREIGN TABLE source (n bigint) SERVER pipeline_kafka OPTIONS (topic '{name}', format 'text')""")
+    produce(broker, name, 0, 5)
+    consumers.begin(database, "stream", name,
+                    statement="INSERT INTO stream SELECT n FROM source WHERE pg_sleep(n * 100) IS NOT NULL")
+    of_extension = "EXTENSION" in command
+    with (database if of_extension else pg).connect() as session:
+        session.execute("SET statement_timeout = '60 s'")
+        wait_for(lambda: session.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s",
+                                         [database.name]).fetchall(), what="the statement")
+        if not of_extension:
+            database.close_sessions()
+        promptly(lambda: session.execute(sql.SQL(command).format(*map(sql.Identifier, (database.name, "other_name")))))
+    with contextlib.closing(pg.connect()) as session:
+        for left in session.execute("SELECT datname FROM pg_database WHERE datname IN (%s, 'other_name')",
+                                    [database.name]).fetchall():
+            pg.database(*left).drop()
+    assert_no_crash(pg)

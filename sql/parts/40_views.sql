@@ -67,8 +67,9 @@ SELECT c.id, c.stream, c.topic,
        LEFT JOIN LATERAL (
            SELECT s.state_now,
                   CASE WHEN s.lost THEN format('Slot %s has no worker process.', s.slot) ELSE s.detail END AS detail,
-                  CASE WHEN s.lost THEN 'Call kafka_consume_begin(), after raising max_worker_processes if the log says '
-                                        'that none was free, and see the log for why it ended.'
+                  CASE WHEN s.lost THEN 'Where max_worker_processes is too low it waits for one, with kafka_fdw in '
+                                        'shared_preload_libraries. Otherwise see the log for why it ended, and call '
+                                        'kafka_consume_begin().'
                        ELSE s.hint END AS hint
              FROM (SELECT slot, w.detail, w.hint,
                           c.enabled AND slot < c.parallelism AND w.alive IS NOT TRUE
@@ -82,7 +83,7 @@ SELECT c.id, c.stream, c.topic,
                                           'finished', 'stopped'], s.state_now), s.slot
             LIMIT 1) AS worst ON true
        LEFT JOIN LATERAL (
-           SELECT count(*) FILTER (WHERE w.alive) AS workers, sum(w.rate) FILTER (WHERE w.alive) AS rate,
+           SELECT count(DISTINCT w.pid) FILTER (WHERE w.alive) AS workers, sum(w.rate) FILTER (WHERE w.alive) AS rate,
                   max(w.last_commit_at) AS last_commit_at
              FROM workers w WHERE w.consumer_id = c.id) AS live ON true
        LEFT JOIN LATERAL (

@@ -42,6 +42,9 @@ LOCKTAG place_lock(int place) {
   return session_lock(object_lock(InvalidOid, ExtensionRelationId, static_cast<Oid>(place), 1));
 }
 
+/// This process's.
+int held_place = -1;
+
 /// In a guard.
 bool try_session_lock(const LOCKTAG& tag) {
   return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
@@ -97,9 +100,24 @@ void unlock_slot(ConsumerId id, int slot) {
 bool try_lock_worker_place(int places) {
   return pg::call([&] {
     for (int place = 0; place < places; ++place)
-      if (try_session_lock(place_lock(place))) return true;
+      if (try_session_lock(place_lock(place))) {
+        held_place = place;
+        return true;
+      }
     return false;
   });
+}
+
+bool has_free_worker_place(int places) {
+  return places < 0 || pg::call([&] {
+           for (int place = 0; place < places; ++place) {
+             const LOCKTAG tag = place_lock(place);
+             if (place == held_place || !try_session_lock(tag)) continue;
+             (void)LockRelease(&tag, ExclusiveLock, true);
+             return true;
+           }
+           return false;
+         });
 }
 
 }  // namespace kafka_fdw::ingest

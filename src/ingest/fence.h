@@ -37,5 +37,7 @@ void unlock_slot(ConsumerId id, int slot);
 /// For the life of the process: one of so many places that the workers of the whole server share
 /// (kafka_fdw.max_workers).
 bool try_lock_worker_place(int places);
+/// Whether one was free just now.
+bool has_free_worker_place(int places);
 
 }  // namespace kafka_fdw::ingest

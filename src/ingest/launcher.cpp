@@ -6,6 +6,7 @@
 #include "ingest/consumer.h"
 #include "ingest/state.h"
 #include "ingest/transaction.h"
+#include "ingest/unstarted.h"
 #include "ingest/worker.h"
 #include "module.h"
 #include "pg/wait.h"
@@ -27,15 +28,18 @@ PGDLLEXPORT void kafka_fdw_launcher_main(Datum argument);
 PGDLLEXPORT void kafka_fdw_starter_main(Datum database);
 }
 
-/// After a start, a crash of the whole server, or a promotion: one launcher goes through the databases and has a
-/// starter look into each for enabled consumers. Workers that are registered then are the postmaster's to restart, so
-/// both end when they are done.
+/// After a start, a crash of the whole server, or a promotion, the launcher goes through the databases and has a
+/// starter look into each for enabled consumers. Workers that are registered then are the postmaster's to restart.
+/// After that it sleeps until there are workers for which no process was free.
 namespace kafka_fdw::ingest {
 
 namespace {
 
 constexpr int launcher_restart_seconds = 5;
 constexpr std::chrono::seconds retry_interval{1};
+/// Between two attempts to find processes for workers that wait.
+constexpr std::chrono::seconds unstarted_interval{5};
+constexpr std::chrono::hours as_long_as_it_takes{1};
 
 BackgroundWorker describe(const char* type, const char* function, int restart_seconds) {
   BackgroundWorker worker;
@@ -85,6 +89,23 @@ void start_consumers_of(Oid database) {
   });
 }
 
+/// Whether nobody waits any more.
+bool start_queued() {
+  while (const auto worker = next_unstarted()) {
+    if (!pg::call([&] { return register_worker(*worker); })) return false;
+    drop_next_unstarted();
+  }
+  return true;
+}
+
+/// The launcher's life, which the end of the server ends.
+[[noreturn]] void launch() {
+  watch_unstarted();
+  if (settings.autostart)
+    for (const Oid database : connectable_databases()) start_consumers_of(database);
+  for (;;) pg::wait_latch(start_queued() ? as_long_as_it_takes : unstarted_interval);
+}
+
 std::vector<Consumer> enabled_consumers() {
   std::vector<Consumer> consumers;
   Transaction transaction;
@@ -103,6 +124,11 @@ std::vector<Consumer> enabled_consumers() {
 
 /// Raises where a role is gone: that consumer alone stays down.
 void start(const Consumer& consumer) {
+  std::vector<int> running;
+  {
+    pg::Spi spi;
+    running = running_slots(spi, consumer);
+  }
   const auto id = static_cast<long long>(consumer.id);
   if (!consumer.at_home) {
     pg::call([&] {
@@ -111,10 +137,10 @@ void start(const Consumer& consumer) {
     });
     return;
   }
-  if (!register_workers(consumer))
+  if (!register_workers(consumer, running))
     pg::call([&] {
-      ereport(WARNING, (errmsg("there is no free worker process for consumer %lld", id),
-                        errhint("Raise max_worker_processes and call kafka_consume_begin().")));
+      ereport(LOG, (errmsg("there is no free worker process for consumer %lld, which waits for one", id),
+                    errhint("Raise max_worker_processes.")));
     });
 }
 
@@ -136,6 +162,7 @@ void start_all() {
 }  // namespace
 
 void register_launcher() {
+  reserve_unstarted();
   BackgroundWorker worker = describe("kafka launcher", "kafka_fdw_launcher_main", launcher_restart_seconds);
   RegisterBackgroundWorker(&worker);
 }
@@ -149,8 +176,7 @@ void kafka_fdw_launcher_main(Datum) {
       ingest::accept_signals();
       BackgroundWorkerInitializeConnectionByOid(InvalidOid, InvalidOid, 0);
     });
-    if (settings.autostart)
-      for (const Oid database : ingest::connectable_databases()) ingest::start_consumers_of(database);
+    ingest::launch();
   });
   proc_exit(0);
 }

@@ -42,7 +42,7 @@ Probes::Answer Probes::look_at_ends() {
 Probes::Answer Probes::look_at_partitions() {
   auto answer = *std::exchange(partitions_, std::nullopt);
   try {
-    const auto own = [this](const kafka::PartitionInfo& partition) { return consumer_.takes(slot_, partition.id); };
+    const auto own = [this](const kafka::PartitionInfo& partition) { return slots_.take(consumer_, partition.id); };
     const auto topics = answer.take();
     const auto count = static_cast<size_t>(std::ranges::count_if(topics.at(0).partitions, own));
     return count == feed_.partitions(topic_).size() ? Answer::alive : Answer::changed;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ingest/feed.h"
+#include "ingest/slots.h"
 #include "ingest/status.h"
 
 namespace kafka_fdw::ingest {
@@ -13,8 +14,8 @@ namespace kafka_fdw::ingest {
 /// which is also a sign of life, and which partitions the topic has.
 class Probes {
  public:
-  Probes(const Consumer& consumer, int slot, Feed& feed, Status& status)
-      : consumer_(consumer), slot_(slot), feed_(feed), status_(status) {}
+  Probes(const Consumer& consumer, const Slots& slots, Feed& feed, Status& status)
+      : consumer_(consumer), slots_(slots), feed_(feed), status_(status) {}
 
   void ask(bool ends, bool partitions);
 
@@ -33,7 +34,7 @@ class Probes {
   Answer look_at_partitions();
 
   const Consumer& consumer_;
-  int slot_;
+  const Slots& slots_;
   Feed& feed_;
   Status& status_;
   int32_t topic_ = 0;

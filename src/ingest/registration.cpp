@@ -3,6 +3,7 @@
 
 #include "ingest/launcher.h"
 #include "ingest/state.h"
+#include "ingest/unstarted.h"
 #include "ingest/worker.h"
 #include "module.h"
 
@@ -14,6 +15,22 @@ extern "C" {
 }
 
 namespace kafka_fdw::ingest {
+
+bool register_worker(const WorkerArguments& arguments) {
+  BackgroundWorker worker;
+  std::memset(&worker, 0, sizeof(worker));
+  snprintf(worker.bgw_name, BGW_MAXLEN, "kafka consumer %lld worker %d", static_cast<long long>(arguments.consumer),
+           arguments.slot);
+  strlcpy(worker.bgw_type, "kafka consumer", BGW_MAXLEN);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = std::max(1, settings.restart_interval_ms / 1000);
+  strlcpy(worker.bgw_library_name, "kafka_fdw", sizeof(worker.bgw_library_name));
+  strlcpy(worker.bgw_function_name, "kafka_fdw_worker_main", sizeof(worker.bgw_function_name));
+  static_assert(sizeof(arguments) <= BGW_EXTRALEN);
+  std::memcpy(worker.bgw_extra, &arguments, sizeof(arguments));
+  return RegisterDynamicBackgroundWorker(&worker, nullptr);
+}
 
 namespace {
 
@@ -41,37 +58,37 @@ std::vector<int> slots_without(const Consumer& consumer, const std::vector<int>&
   return slots;
 }
 
-bool register_worker(const WorkerArguments& arguments) {
-  BackgroundWorker worker;
-  std::memset(&worker, 0, sizeof(worker));
-  snprintf(worker.bgw_name, BGW_MAXLEN, "kafka consumer %lld worker %d", static_cast<long long>(arguments.consumer),
-           arguments.slot);
-  strlcpy(worker.bgw_type, "kafka consumer", BGW_MAXLEN);
-  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-  worker.bgw_restart_time = std::max(1, settings.restart_interval_ms / 1000);
-  strlcpy(worker.bgw_library_name, "kafka_fdw", sizeof(worker.bgw_library_name));
-  strlcpy(worker.bgw_function_name, "kafka_fdw_worker_main", sizeof(worker.bgw_function_name));
-  static_assert(sizeof(arguments) <= BGW_EXTRALEN);
-  std::memcpy(worker.bgw_extra, &arguments, sizeof(arguments));
-  return RegisterDynamicBackgroundWorker(&worker, nullptr);
-}
+/// What became of a request for worker processes.
+enum class Registered : uint8_t { all, some_wait, some_never };
 
-bool register_slots(const Pending& consumer, FullTransactionId begun_by) {
-  for (const int slot : consumer.slots)
-    if (!register_worker({MyDatabaseId, consumer.role, consumer.consumer, slot, begun_by})) return false;
-  return true;
+Registered register_slots(const Pending& consumer, FullTransactionId begun_by) {
+  Registered result = Registered::all;
+  for (const int slot : consumer.slots) {
+    const WorkerArguments worker{.database = MyDatabaseId,
+                                 .role = consumer.role,
+                                 .consumer = consumer.consumer,
+                                 .slot = slot,
+                                 .is_successor = false,
+                                 .begun_by = begun_by};
+    if (register_worker(worker)) continue;
+    result = std::max(result, queue_unstarted(worker) ? Registered::some_wait : Registered::some_never);
+  }
+  return result;
 }
 
 /// Before the commit, as an error while committing is a PANIC; the workers wait for the transaction.
 void register_pending() {
   if (pending().empty()) return;
   const FullTransactionId transaction = GetTopFullTransactionId();
-  for (const Pending& consumer : pending())
-    if (!register_slots(consumer, transaction))
-      ereport(WARNING,
-              (errmsg("there is no free worker process for consumer %lld", static_cast<long long>(consumer.consumer)),
-               errhint("Raise max_worker_processes and call kafka_consume_begin again.")));
+  for (const Pending& consumer : pending()) {
+    const Registered result = register_slots(consumer, transaction);
+    if (result == Registered::all) continue;
+    ereport(
+        WARNING,
+        (errmsg("there is no free worker process for consumer %lld", static_cast<long long>(consumer.consumer)),
+         result == Registered::some_wait ? errhint("It waits for one. max_worker_processes says how many there are.")
+                                         : errhint("Raise max_worker_processes and call kafka_consume_begin again.")));
+  }
 }
 
 void at_transaction_end(XactEvent event, void*) {
@@ -137,9 +154,19 @@ std::vector<int> running_slots(pg::Spi& spi, const Consumer& consumer) {
   return slots;
 }
 
-bool register_workers(const Consumer& consumer) {
-  const Pending all{consumer.id, slots_without(consumer, {}), role_of(consumer), InvalidSubTransactionId};
-  return pg::call([&] { return register_slots(all, InvalidFullTransactionId); });
+bool register_workers(const Consumer& consumer, const std::vector<int>& running) {
+  const Pending missing{consumer.id, slots_without(consumer, running), role_of(consumer), InvalidSubTransactionId};
+  return pg::call([&] { return register_slots(missing, InvalidFullTransactionId); }) == Registered::all;
+}
+
+bool register_successor(const Consumer& consumer, int slot) {
+  const WorkerArguments arguments{.database = MyDatabaseId,
+                                  .role = role_of(consumer),
+                                  .consumer = consumer.id,
+                                  .slot = slot,
+                                  .is_successor = true,
+                                  .begun_by = InvalidFullTransactionId};
+  return pg::call([&] { return register_worker(arguments); });
 }
 
 }  // namespace kafka_fdw::ingest

@@ -32,9 +32,9 @@ constexpr seconds partition_check_interval{30};
 constexpr seconds idle_after{1};
 
 /// A worker's part of what the consumer may take.
-std::optional<double> rate_of_worker(const Consumer& consumer) {
+std::optional<double> rate_of_worker(const Consumer& consumer, const Slots& slots) {
   if (!consumer.max_rate) return std::nullopt;
-  return static_cast<double>(*consumer.max_rate) / std::max(1, consumer.parallelism);
+  return *consumer.max_rate * static_cast<double>(slots.held().size()) / std::max(1, consumer.parallelism);
 }
 
 }  // namespace
@@ -62,15 +62,15 @@ bool is_current(const Consumer& consumer) {
   return current;
 }
 
-Session::Session(const Consumer& consumer, int slot, Status& status, Pace& pace, StreamWait& stream_wait)
+Session::Session(const Consumer& consumer, Slots& slots, Status& status, Pace& pace, StreamWait& stream_wait)
     : consumer_(consumer),
-      slot_(slot),
+      slots_(slots),
       status_(status),
       pace_(pace),
       stream_wait_(stream_wait),
       feed_(consumer),
-      probes_(consumer, slot, feed_, status),
-      rate_(rate_of_worker(consumer)) {}
+      probes_(consumer, slots, feed_, status),
+      rate_(rate_of_worker(consumer, slots)) {}
 
 Session::~Session() = default;
 
@@ -129,7 +129,7 @@ bool Session::connect() {
   connection_key_ = wiring.many.pool_key;
   feed_.connect(wiring.many);
   Survey survey = survey_log(feed_.client(), wiring.few, consumer_, stored,
-                             [this](int32_t partition) { return consumer_.takes(slot_, partition); });
+                             [this](int32_t partition) { return slots_.take(consumer_, partition); });
   taker_.emplace(consumer_, wiring.server, wiring.few, std::move(stored), pace_, status_);
   if (consumer_.group_id) publisher_.emplace(wiring.few, *consumer_.group_id, consumer_.topics);
   if (!settle(survey)) return false;
@@ -237,7 +237,7 @@ void Session::wait_for_messages() {
 bool Session::tick() {
   const auto now = Clock::now();
   next_tick_ = now + tick_interval;
-  if (!is_current(consumer_)) return false;
+  if (!is_current(consumer_) || slots_.should_change(consumer_)) return false;
   note_ends();
   if (!look_at_probes()) return false;
   const bool trouble = !feed_.client().last_trouble().empty() && feed_.progress() == progress_seen_;

@@ -7,6 +7,7 @@
 #include "ingest/group_publisher.h"
 #include "ingest/probes.h"
 #include "ingest/rate_limit.h"
+#include "ingest/slots.h"
 #include "ingest/stream_wait.h"
 #include "ingest/taker.h"
 
@@ -19,14 +20,14 @@ void take_in_settings();
 /// A worker's work from a client handle to the first trouble or change. One per connection to Kafka.
 class Session {
  public:
-  Session(const Consumer& consumer, int slot, Status& status, Pace& pace, StreamWait& stream_wait);
+  Session(const Consumer& consumer, Slots& slots, Status& status, Pace& pace, StreamWait& stream_wait);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Follows the worker's partitions until the consumer, its catalog, its log or the topic's partitions change, or
-  /// until they have been read to where the consumer ends: then true. Throws Stop, Surrounded, and what PostgreSQL or
-  /// Kafka raise: the caller backs off then.
+  /// Follows the worker's partitions until the consumer, its catalog, its log, the topic's partitions or the worker's
+  /// slots change, or until they have been read to where the consumer ends: then true. Throws Stop, Surrounded, and
+  /// what PostgreSQL or Kafka raise: the caller backs off then.
   bool run();
 
   /// Whether it committed a batch: what went wrong afterwards starts a new row of retries.
@@ -60,7 +61,7 @@ class Session {
   bool look_at_probes();
 
   const Consumer& consumer_;
-  int slot_;
+  Slots& slots_;
   Status& status_;
   Pace& pace_;
   StreamWait& stream_wait_;

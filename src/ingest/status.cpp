@@ -105,18 +105,26 @@ void Status::log_change(const Failure* reason) const {
   pg::call([&] {
     if (reason == nullptr)
       ereport(is_well_again || ends ? LOG : DEBUG1,
-              (errmsg("consumer %lld, worker %d: %s", consumer, slot_, name_of(state_))));
+              (errmsg("consumer %lld, worker %d: %s", consumer, slots_.own(), name_of(state_))));
     else
-      ereport(LOG,
-              (errmsg("consumer %lld, worker %d: %s: %s", consumer, slot_, name_of(state_), reason->message.c_str()),
-               reason->detail.empty() ? 0 : errdetail_log("%s", reason->detail.c_str())));
+      ereport(LOG, (errmsg("consumer %lld, worker %d: %s: %s", consumer, slots_.own(), name_of(state_),
+                           reason->message.c_str()),
+                    reason->detail.empty() ? 0 : errdetail_log("%s", reason->detail.c_str())));
   });
 }
 
 void Status::log(const std::string& line) const {
   pg::call([&] {
-    ereport(LOG, (errmsg("consumer %lld, worker %d: %s", static_cast<long long>(consumer_), slot_, line.c_str())));
+    ereport(LOG,
+            (errmsg("consumer %lld, worker %d: %s", static_cast<long long>(consumer_), slots_.own(), line.c_str())));
   });
+}
+
+/// Before it holds its own, what it does is said of that one.
+pg::Param Status::slots() const {
+  std::vector<int32> slots(slots_.held().begin(), slots_.held().end());
+  if (slots.empty()) slots.push_back(slots_.own());
+  return pg::Param::int4s(slots);
 }
 
 void Status::write(const Failure* reason) {
@@ -127,12 +135,12 @@ void Status::write(const Failure* reason) {
     if (reason == nullptr) {
       run_as_owner(spi,
                    R"(INSERT INTO $S.pipeline_kafka_workers AS w (consumer_id, slot, pid, state)
-                      SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1)
+                      SELECT $1, slot, $3, $4 FROM unnest($2) AS slot WHERE EXISTS (SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1)
                       ON CONFLICT (consumer_id, slot) DO UPDATE
                       SET pid = excluded.pid, state = excluded.state, since = clock_timestamp(),
                           detail = CASE WHEN excluded.state IN ('connecting', 'stopped') THEN w.detail END,
                           hint = CASE WHEN excluded.state IN ('connecting', 'stopped') THEN w.hint END)",
-                   {pg::Param::int8(consumer_), pg::Param::int4(slot_), pg::Param::int4(MyProcPid),
+                   {pg::Param::int8(consumer_), slots(), pg::Param::int4(MyProcPid),
                     pg::Param::text(std::string_view(name_of(state_)))});
     } else {
       run_as_owner(
@@ -140,8 +148,9 @@ void Status::write(const Failure* reason) {
           R"(INSERT INTO $S.pipeline_kafka_workers AS w
                           (consumer_id, slot, pid, state, detail, hint, last_error, last_error_at, error_sqlstate,
                            error_topic, error_partition, error_offset)
-                      SELECT $1, $2, $3, $4, concat_ws(E'\n', $5, $6), $7, $5, clock_timestamp(), $8, $9,
+                      SELECT $1, slot, $3, $4, concat_ws(E'\n', $5, $6), $7, $5, clock_timestamp(), $8, $9,
                              nullif($10, -1), nullif($11, -1)
+                        FROM unnest($2) AS slot
                       WHERE EXISTS (SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1)
                       ON CONFLICT (consumer_id, slot) DO UPDATE
                       SET pid = excluded.pid, state = excluded.state, since = clock_timestamp(),
@@ -149,7 +158,7 @@ void Status::write(const Failure* reason) {
                           last_error_at = excluded.last_error_at, error_sqlstate = excluded.error_sqlstate,
                           error_topic = excluded.error_topic, error_partition = excluded.error_partition,
                           error_offset = excluded.error_offset)",
-          {pg::Param::int8(consumer_), pg::Param::int4(slot_), pg::Param::int4(MyProcPid),
+          {pg::Param::int8(consumer_), slots(), pg::Param::int4(MyProcPid),
            pg::Param::text(std::string_view(name_of(state_))), pg::Param::text(std::string_view(reason->message)),
            optional_text(reason->detail), optional_text(reason->hint),
            pg::Param::text(std::string_view(reason->sqlstate)), pg::Param::text(reason->topic),
@@ -180,7 +189,7 @@ void Status::note_rejections(const Consumer& consumer, const Rejections& rejecti
   const auto count = static_cast<long long>(std::exchange(unlogged_rejections_, 0));
   pg::call([&] {
     ereport(LOG, (errmsg("consumer %lld, worker %d: %lld messages rejected, the last one: %s",
-                         static_cast<long long>(consumer_), slot_, count, failure.message.c_str()),
+                         static_cast<long long>(consumer_), slots_.own(), count, failure.message.c_str()),
                   errdetail_log("Topic \"%s\", partition %d, offset %lld%s%s.", failure.topic->c_str(),
                                 *failure.partition, static_cast<long long>(*failure.offset),
                                 failure.column.empty() ? "" : ", column ", failure.column.c_str())));
@@ -214,7 +223,7 @@ void Status::refresh(const Consumer& consumer) {
                         last_commit_at = CASE WHEN $5 THEN clock_timestamp() ELSE last_commit_at END
                     WHERE consumer_id = $1 AND slot = $2)",
                  {pg::Param::int8(consumer_),
-                  pg::Param::int4(slot_),
+                  pg::Param::int4(slots_.own()),
                   {FLOAT8OID, Float8GetDatum(rate())},
                   pg::Param::text(std::string_view(json_of(consumer, ends_))),
                   pg::Param::boolean(committed_),

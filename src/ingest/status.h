@@ -5,6 +5,7 @@
 #include <map>
 
 #include "ingest/failure.h"
+#include "ingest/slots.h"
 #include "ingest/step.h"
 
 namespace kafka_fdw::ingest {
@@ -20,7 +21,7 @@ enum class WorkerState : uint8_t { waiting, starting, connecting, running, idle,
 /// own; counters and ends of the log at most once a second.
 class Status {
  public:
-  Status(ConsumerId consumer, int slot) : consumer_(consumer), slot_(slot) {}
+  Status(ConsumerId consumer, const Slots& slots) : consumer_(consumer), slots_(slots) {}
 
   void set(WorkerState state, const Failure* reason = nullptr);
   WorkerState state() const noexcept { return state_; }
@@ -40,9 +41,10 @@ class Status {
   void write(const Failure* reason);
   void log_change(const Failure* reason) const;
   double rate() const;
+  pg::Param slots() const;
 
   ConsumerId consumer_;
-  int slot_;
+  const Slots& slots_;
   WorkerState state_ = WorkerState::stopped;
   std::string last_reason_;
   Offsets ends_;

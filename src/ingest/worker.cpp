@@ -26,6 +26,8 @@ constexpr milliseconds shortest_backoff{100};
 constexpr milliseconds longest_backoff{30000};
 constexpr milliseconds longest_wait_for_topic{2000};
 constexpr seconds look_interval{1};
+/// A batch that takes longer keeps its slot.
+constexpr milliseconds longest_succession{30000};
 constexpr int most_retries_at_once = 3;
 
 /// A background worker of one slot of one consumer: loads the consumer, follows it in sessions, and decides what an
@@ -33,17 +35,20 @@ constexpr int most_retries_at_once = 3;
 class Worker {
  public:
   explicit Worker(const WorkerArguments& arguments)
-      : id_(arguments.consumer), slot_(arguments.slot), status_(arguments.consumer, arguments.slot) {}
+      : id_(arguments.consumer),
+        slots_(arguments.consumer, arguments.slot),
+        is_successor_(arguments.is_successor),
+        status_(arguments.consumer, slots_) {}
 
   int run();  ///< as run_worker
 
  private:
   std::optional<Consumer> load() const;
   bool has_work(const std::optional<Consumer>& consumer) const;
-  bool take_slot() const;
-  void leave_slot();
+  bool take_slot();
+  void leave(const Consumer& consumer);
   bool take_place();
-  void wait_for_place();
+  bool wait_for_place(const Consumer& consumer);
   void serve(const Consumer& consumer);
   void follow(const Consumer& consumer, Session& session);
   void finish(const Consumer& consumer);
@@ -54,7 +59,8 @@ class Worker {
   void wait_for_fence(const Consumer& consumer);
 
   ConsumerId id_;
-  int slot_;
+  Slots slots_;
+  bool is_successor_;
   Status status_;
   Pace pace_;
   StreamWait stream_wait_{status_};
@@ -91,22 +97,23 @@ std::optional<Consumer> Worker::load() const {
 }
 
 bool Worker::has_work(const std::optional<Consumer>& consumer) const {
-  return consumer && consumer->enabled && consumer->at_home && slot_ < consumer->parallelism;
+  return consumer && consumer->enabled && consumer->at_home && slots_.own() < consumer->parallelism;
 }
 
-bool Worker::take_slot() const {
-  Transaction transaction;
-  const bool taken = try_lock_slot(id_, slot_);
-  transaction.commit();
-  return taken;
+/// A successor's slot is given up once its holder has come to the end of a batch.
+bool Worker::take_slot() {
+  const auto end = pg::Clock::now() + (is_successor_ ? longest_succession : milliseconds(0));
+  while (!slots_.take_own()) {
+    if (pg::Clock::now() >= end) return false;
+    pg::wait_latch(milliseconds(20));
+  }
+  return true;
 }
 
-void Worker::leave_slot() {
+void Worker::leave(const Consumer& consumer) {
   if (status_.state() != WorkerState::error && status_.state() != WorkerState::finished)
     status_.set(WorkerState::stopped);
-  Transaction transaction;
-  unlock_slot(id_, slot_);
-  transaction.commit();
+  slots_.leave(consumer);
 }
 
 /// One of the places of kafka_fdw.max_workers.
@@ -118,30 +125,46 @@ bool Worker::take_place() {
   return has_place_;
 }
 
-void Worker::wait_for_place() {
+/// False: others of the consumer run, and take this slot too.
+bool Worker::wait_for_place(const Consumer& consumer) {
+  bool others_run = false;
+  {
+    Transaction transaction;
+    {
+      pg::Spi spi;
+      others_run = !running_slots(spi, consumer).empty();
+    }
+    transaction.commit();
+  }
+  if (others_run) return false;
   Failure full;
   full.message = "kafka_fdw.max_workers workers are running already";
+  full.hint = "Raise it, or end other consumers.";
   full.sqlstate = "53000";
   status_.set(WorkerState::waiting, &full);
   pg::wait_latch(look_interval);
   take_in_settings();
+  return true;
 }
 
 int Worker::run() {
   try {
     for (;;) {
       std::optional<Consumer> consumer = load();
-      if (!has_work(consumer) || !take_slot()) return 0;
+      if (!has_work(consumer)) return 0;
+      if (!take_place()) {
+        if (!wait_for_place(*consumer)) return 0;
+        continue;
+      }
+      if (!take_slot()) return 0;
       status_.set(WorkerState::starting);
       while (has_work(consumer) && !finished_) {
-        if (take_place())
-          serve(*consumer);
-        else
-          wait_for_place();
+        slots_.change(*consumer);
+        serve(*consumer);
         consumer = load();
       }
       if (!consumer) return 0;
-      leave_slot();
+      leave(*consumer);
       if (finished_) return 0;
       // A begin that came in between found the slot taken and started nobody: look again now that it is free.
     }
@@ -151,7 +174,7 @@ int Worker::run() {
 }
 
 void Worker::serve(const Consumer& consumer) {
-  Session session(consumer, slot_, status_, pace_, stream_wait_);
+  Session session(consumer, slots_, status_, pace_, stream_wait_);
   Failure failure;
   try {
     follow(consumer, session);

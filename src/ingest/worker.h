@@ -16,6 +16,7 @@ struct WorkerArguments {
   Oid role;
   ConsumerId consumer;
   int slot;
+  bool is_successor;           ///< of a worker that is about to give the slot up
   FullTransactionId begun_by;  ///< the transaction to wait for; invalid: none
 };
 
@@ -27,8 +28,15 @@ void start_workers_at_commit(const Consumer& consumer, const std::vector<int>& r
 /// locked would end.
 std::vector<int> running_slots(pg::Spi& spi, const Consumer& consumer);
 
-/// Registers the workers with the postmaster now: for the launcher. False: max_worker_processes did not suffice.
-bool register_workers(const Consumer& consumer);
+/// Registers a worker with the postmaster. False: none of max_worker_processes is free. In a guard.
+bool register_worker(const WorkerArguments& arguments);
+
+/// The same for all slots of the consumer but those that are running; those that find no process are queued for the
+/// launcher. False: there are such.
+bool register_workers(const Consumer& consumer, const std::vector<int>& running);
+
+/// For a slot that its holder is about to give up. False: no process is free.
+bool register_successor(const Consumer& consumer, int slot);
 
 /// A worker's life, in its process, connected to its database. Gives the exit code: 0 ends it, 1 has the postmaster
 /// start it again.

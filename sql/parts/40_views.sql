@@ -32,12 +32,14 @@ COMMENT ON COLUMN kafka_stat_partitions.end_offset IS 'The end of the log as a w
 
 CREATE VIEW kafka_stat_consumers WITH (security_invoker = true) AS
 WITH workers AS (
-    -- A worker that is gone without a word is waited for.
-    SELECT w.*, a.pid IS NOT NULL AS alive,
-           CASE WHEN a.pid IS NOT NULL OR w.state IN ('error', 'finished', 'stopped') THEN w.state
-                ELSE 'waiting' END AS state_now
+    -- A worker that is gone without a word is waited for. Those of a primary cannot be seen from its standby.
+    SELECT w.*, seen.alive, CASE WHEN seen.alive OR w.state IN ('error', 'finished', 'stopped') THEN w.state
+                                 ELSE 'waiting' END AS state_now
       FROM pipeline_kafka_workers w
            LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer'
+           CROSS JOIN LATERAL (
+               SELECT a.pid IS NOT NULL
+                      OR pg_is_in_recovery() AND w.state NOT IN ('error', 'finished', 'stopped') AS alive) AS seen
 )
 SELECT c.id, c.stream, c.topic,
        CASE WHEN NOT c.enabled THEN CASE WHEN worst.state_now IN ('error', 'finished') THEN worst.state_now

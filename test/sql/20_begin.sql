@@ -18,6 +18,7 @@ SELECT kafka_consume_begin('numbers_made', 'people_text');
 CREATE TEMP TABLE short_lived (a int);
 SELECT kafka_consume_begin('short_lived', 'people_text');
 SELECT kafka_consume_begin('people', 'people_text', parallelism => -1);
+SELECT kafka_consume_begin('people', 'people_text', parallelism => 1025);
 SELECT kafka_consume_begin('people', 'people_text', format => 'xml');
 SELECT kafka_consume_begin('people', 'people_text', delimiter => 'ab');
 SELECT kafka_consume_begin('people', 'people_text', delimiter => 'a');

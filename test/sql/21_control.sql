@@ -102,6 +102,13 @@ SELECT state, last_error FROM kafka_stat_consumers WHERE id = :id;
 SELECT kafka_consume_seek('n', 'numbers', '12') IS NOT NULL;
 SELECT enabled FROM pipeline_kafka_consumers WHERE id = :id;
 
+-- the server is found by its identity when it is renamed
+ALTER SERVER pipeline_kafka RENAME TO other_kafka;
+SELECT kafka_consume_seek('n', 'numbers', '12') IS NOT NULL;
+SELECT kafka_consume_begin('n', 'numbers', batch_size => 9) IS NOT NULL;
+SELECT server FROM pipeline_kafka_consumers WHERE id = :id;
+ALTER SERVER other_kafka RENAME TO pipeline_kafka;
+
 -- the stream is found by its identity when it is renamed, and by its stored name when it was dropped
 ALTER TABLE n RENAME TO m;
 SELECT kafka_consume_position('m', 'numbers');

@@ -224,17 +224,33 @@ std::optional<ConsumerId> insert_consumer(pg::Spi& spi, const Consumer& c) {
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 * interval '1 millisecond',
               $17, $18, $19, $20, $21, $22, $23, nullif($24, ''), $25, $26, $27, true, $28, $29)
       ON CONFLICT (stream, topic) DO NOTHING RETURNING id)",
-                                     {pg::Param::oid(c.stream), text(c.stream_name), text(c.topic),
-                                      pg::Param::texts(c.topics), oid_or_null(c.source),
-                                      pg::Param::boolean(c.owns_source), pg::Param::text(c.statement),
-                                      texts_or_null(c.columns), text(c.server), pg::Param::int4(c.parallelism),
-                                      text(c.format), pg::Param::text(c.delimiter), text(c.start),
-                                      pg::Param::int4(c.batch_size), pg::Param::int8(c.batch_bytes),
-                                      pg::Param::int8(c.batch_delay.count()), pg::Param::text(c.until),
-                                      text(name_of(c.on_error)), pg::Param::int8(c.reject_limit),
-                                      text(name_of(c.on_gap)), text(name_of(c.envelope)), text(c.key_format),
-                                      pg::Param::int4(c.max_rate), text(text_of(c.shard)), pg::Param::text(c.group_id),
-                                      text(c.search_path), text(c.owner),
+                                     {pg::Param::oid(c.stream),
+                                      text(c.stream_name),
+                                      text(c.topic),
+                                      pg::Param::texts(c.topics),
+                                      oid_or_null(c.source),
+                                      pg::Param::boolean(c.owns_source),
+                                      pg::Param::text(c.statement),
+                                      texts_or_null(c.columns),
+                                      text(c.server),
+                                      pg::Param::int4(c.parallelism),
+                                      text(c.format),
+                                      pg::Param::text(c.delimiter),
+                                      text(c.start),
+                                      pg::Param::int4(c.batch_size),
+                                      pg::Param::int8(c.batch_bytes),
+                                      pg::Param::int8(c.batch_delay.count()),
+                                      pg::Param::text(c.until),
+                                      text(name_of(c.on_error)),
+                                      pg::Param::int8(c.reject_limit),
+                                      text(name_of(c.on_gap)),
+                                      text(name_of(c.envelope)),
+                                      text(c.key_format),
+                                      pg::Param::int4(c.max_rate),
+                                      text(text_of(c.shard)),
+                                      pg::Param::text(c.group_id),
+                                      text(c.search_path),
+                                      text(c.owner),
                                       pg::Param::int8(static_cast<int64>(GetSystemIdentifier())),
                                       pg::Param::oid(MyDatabaseId)});
   if (rows.empty()) return std::nullopt;
@@ -242,8 +258,7 @@ std::optional<ConsumerId> insert_consumer(pg::Spi& spi, const Consumer& c) {
 }
 
 void update_consumer(pg::Spi& spi, const Consumer& c) {
-  run_as_owner(
-      spi, R"(
+  run_as_owner(spi, R"(
       UPDATE $S.pipeline_kafka_consumers
          SET stream = $2, stream_name = $3, topics = $4, source = $5, owns_source = $6, statement = $7, columns = $8,
              server = $9, parallelism = $10, format = $11, delimiter = $12, start = $13, batch_size = $14,
@@ -252,14 +267,34 @@ void update_consumer(pg::Spi& spi, const Consumer& c) {
              shard = nullif($24, ''), group_id = $25, search_path = $26, enabled = true, epoch = epoch + 1,
              system_identifier = $27, database_oid = $28
        WHERE id = $1)",
-      {pg::Param::int8(c.id), pg::Param::oid(c.stream), text(c.stream_name), pg::Param::texts(c.topics),
-       oid_or_null(c.source), pg::Param::boolean(c.owns_source), pg::Param::text(c.statement), texts_or_null(c.columns),
-       text(c.server), pg::Param::int4(c.parallelism), text(c.format), pg::Param::text(c.delimiter), text(c.start),
-       pg::Param::int4(c.batch_size), pg::Param::int8(c.batch_bytes), pg::Param::int8(c.batch_delay.count()),
-       pg::Param::text(c.until), text(name_of(c.on_error)), pg::Param::int8(c.reject_limit), text(name_of(c.on_gap)),
-       text(name_of(c.envelope)), text(c.key_format), pg::Param::int4(c.max_rate), text(text_of(c.shard)),
-       pg::Param::text(c.group_id), text(c.search_path), pg::Param::int8(static_cast<int64>(GetSystemIdentifier())),
-       pg::Param::oid(MyDatabaseId)});
+               {pg::Param::int8(c.id),
+                pg::Param::oid(c.stream),
+                text(c.stream_name),
+                pg::Param::texts(c.topics),
+                oid_or_null(c.source),
+                pg::Param::boolean(c.owns_source),
+                pg::Param::text(c.statement),
+                texts_or_null(c.columns),
+                text(c.server),
+                pg::Param::int4(c.parallelism),
+                text(c.format),
+                pg::Param::text(c.delimiter),
+                text(c.start),
+                pg::Param::int4(c.batch_size),
+                pg::Param::int8(c.batch_bytes),
+                pg::Param::int8(c.batch_delay.count()),
+                pg::Param::text(c.until),
+                text(name_of(c.on_error)),
+                pg::Param::int8(c.reject_limit),
+                text(name_of(c.on_gap)),
+                text(name_of(c.envelope)),
+                text(c.key_format),
+                pg::Param::int4(c.max_rate),
+                text(text_of(c.shard)),
+                pg::Param::text(c.group_id),
+                text(c.search_path),
+                pg::Param::int8(static_cast<int64>(GetSystemIdentifier())),
+                pg::Param::oid(MyDatabaseId)});
 }
 
 }  // namespace kafka_fdw::ingest

@@ -34,9 +34,7 @@ const char* name_of(Envelope envelope) noexcept { return envelope_words[static_c
 
 std::optional<OnError> parse_on_error(std::string_view text) noexcept { return parse<OnError>(on_error_words, text); }
 std::optional<OnGap> parse_on_gap(std::string_view text) noexcept { return parse<OnGap>(on_gap_words, text); }
-std::optional<Envelope> parse_envelope(std::string_view text) noexcept {
-  return parse<Envelope>(envelope_words, text);
-}
+std::optional<Envelope> parse_envelope(std::string_view text) noexcept { return parse<Envelope>(envelope_words, text); }
 
 std::optional<Shard> parse_shard(std::string_view text) noexcept {
   if (text.empty()) return Shard{};

@@ -38,17 +38,3 @@ def test_a_missing_field_is_refused_by_a_domain_that_takes_no_null(db, broker, t
     with pytest.raises(psycopg.errors.NotNullViolation, match="given") as error:
         db.execute("SELECT * FROM strict_ids")
     assert 'offset 1, column "id"' in error.value.diag.context
-
-
-def test_metadata_of_ascii_is_text_in_any_encoding(pg, broker, topic):
-    name = topic()
-    broker.produce(name, {"value": "{}", "headers": [("trace", b"abc"), ("odd", "é".encode())]})
-    with pg.connect() as session:
-        session.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-    database = pg.database("latin")
-    try:
-        database.use_broker(broker)
-        database.execute(f"CREATE FOREIGN TABLE t (h jsonb OPTIONS (headers 'true')) {TABLE.format(name)})")
-        assert database.value("SELECT h FROM t") == {"trace": "abc", "odd": "\\xc3a9"}
-    finally:
-        database.drop()

@@ -121,35 +121,42 @@ COMMENT ON TABLE pipeline_kafka_errors IS 'Messages that a consumer could not ta
 
 CREATE INDEX ON pipeline_kafka_errors (consumer_id, topic, partition, message_offset);
 
--- Who sees which consumer. An owner may be gone, and then nobody acts for it.
-CREATE FUNCTION kafka_consumer_manageable(consumer_owner name) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-RETURN coalesce((SELECT pg_has_role(r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000
-                                                THEN 'USAGE, SET' ELSE 'MEMBER' END)
-                   FROM pg_roles r WHERE r.rolname = consumer_owner), false);
-COMMENT ON FUNCTION kafka_consumer_manageable(name) IS 'Whether the current role has the rights of that owner, or may take them';
-
-CREATE FUNCTION kafka_consumer_visible(consumer_owner name) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-RETURN pg_has_role('pg_monitor', 'USAGE') OR @extschema@.kafka_consumer_manageable(consumer_owner);
-COMMENT ON FUNCTION kafka_consumer_visible(name) IS 'Whether the current role may see the consumers of that owner';
-
 ALTER TABLE pipeline_kafka_consumers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pipeline_kafka_offsets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pipeline_kafka_workers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE pipeline_kafka_errors ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY visible ON pipeline_kafka_consumers FOR SELECT USING (kafka_consumer_visible(owner));
-CREATE POLICY visible ON pipeline_kafka_offsets FOR SELECT
-    USING (EXISTS (SELECT FROM pipeline_kafka_consumers c WHERE c.id = consumer_id));
-CREATE POLICY visible ON pipeline_kafka_workers FOR SELECT
-    USING (EXISTS (SELECT FROM pipeline_kafka_consumers c WHERE c.id = consumer_id));
-CREATE POLICY visible ON pipeline_kafka_errors FOR SELECT
-    USING (EXISTS (SELECT FROM pipeline_kafka_consumers c
-                   WHERE c.id = consumer_id AND kafka_consumer_manageable(c.owner)));
-CREATE POLICY erasable ON pipeline_kafka_errors FOR DELETE
-    USING (EXISTS (SELECT FROM pipeline_kafka_consumers c
-                   WHERE c.id = consumer_id AND kafka_consumer_manageable(c.owner)));
+-- Who sees which consumer. Expressions are parsed where only PostgreSQL has made functions and operators: in the
+-- schema of the extension others may have, and of those that fit the one that needs no conversion is taken, wherever
+-- it is.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- An owner may be gone, and then nobody acts for it.
+CREATE FUNCTION @extschema@.kafka_consumer_manageable(consumer_owner name) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURN coalesce((SELECT pg_has_role(r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000
+                                                THEN 'USAGE, SET' ELSE 'MEMBER' END)
+                   FROM pg_roles r WHERE r.rolname = consumer_owner), false);
+COMMENT ON FUNCTION @extschema@.kafka_consumer_manageable(name) IS 'Whether the current role has the rights of that owner, or may take them';
+
+CREATE FUNCTION @extschema@.kafka_consumer_visible(consumer_owner name) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURN pg_has_role('pg_monitor', 'USAGE') OR @extschema@.kafka_consumer_manageable(consumer_owner);
+COMMENT ON FUNCTION @extschema@.kafka_consumer_visible(name) IS 'Whether the current role may see the consumers of that owner';
+
+CREATE POLICY visible ON @extschema@.pipeline_kafka_consumers FOR SELECT USING (@extschema@.kafka_consumer_visible(owner));
+CREATE POLICY visible ON @extschema@.pipeline_kafka_offsets FOR SELECT
+    USING (EXISTS (SELECT FROM @extschema@.pipeline_kafka_consumers c WHERE c.id = consumer_id));
+CREATE POLICY visible ON @extschema@.pipeline_kafka_workers FOR SELECT
+    USING (EXISTS (SELECT FROM @extschema@.pipeline_kafka_consumers c WHERE c.id = consumer_id));
+CREATE POLICY visible ON @extschema@.pipeline_kafka_errors FOR SELECT
+    USING (EXISTS (SELECT FROM @extschema@.pipeline_kafka_consumers c
+                   WHERE c.id = consumer_id AND @extschema@.kafka_consumer_manageable(c.owner)));
+CREATE POLICY erasable ON @extschema@.pipeline_kafka_errors FOR DELETE
+    USING (EXISTS (SELECT FROM @extschema@.pipeline_kafka_consumers c
+                   WHERE c.id = consumer_id AND @extschema@.kafka_consumer_manageable(c.owner)));
+
+SET LOCAL search_path = @extschema@, pg_temp;
 
 GRANT SELECT ON pipeline_kafka_brokers, pipeline_kafka_consumers, pipeline_kafka_offsets, pipeline_kafka_workers TO PUBLIC;
 GRANT SELECT, DELETE ON pipeline_kafka_errors TO PUBLIC;

@@ -1,17 +1,18 @@
-
 -- What the consumers do. The views contact no broker, and row-level security of the tables below decides who sees what.
+-- They are parsed as the policies are.
+SET LOCAL search_path = pg_catalog, pg_temp;
 
-CREATE VIEW kafka_stat_partitions WITH (security_invoker = true) AS
+CREATE VIEW @extschema@.kafka_stat_partitions WITH (security_invoker = true) AS
 WITH ends AS (
     SELECT DISTINCT ON (w.consumer_id, t.topic, p.partition)
            w.consumer_id, t.topic, p.partition::int AS partition, p.end_offset::bigint AS end_offset, w.end_offsets_at
-      FROM pipeline_kafka_workers w,
+      FROM @extschema@.pipeline_kafka_workers w,
            jsonb_each(w.end_offsets) AS t (topic, partitions),
            jsonb_each_text(t.partitions) AS p (partition, end_offset)
      ORDER BY w.consumer_id, t.topic, p.partition, w.end_offsets_at DESC NULLS LAST
 ), partitions AS (
     SELECT consumer_id, topic, partition, o.next_offset, o.until_offset, o.last_timestamp, e.end_offset, e.end_offsets_at
-      FROM pipeline_kafka_offsets o FULL JOIN ends e USING (consumer_id, topic, partition)
+      FROM @extschema@.pipeline_kafka_offsets o FULL JOIN ends e USING (consumer_id, topic, partition)
 )
 SELECT c.id, c.stream, p.topic, p.partition, a.pid AS worker_pid, p.next_offset, p.end_offset,
        p.end_offsets_at AS end_offset_at,
@@ -20,22 +21,18 @@ SELECT c.id, c.stream, p.topic, p.partition, a.pid AS worker_pid, p.next_offset,
             ELSE p.end_offset - p.next_offset END AS lag,
        p.last_timestamp
   FROM partitions p
-       JOIN pipeline_kafka_consumers c ON c.id = p.consumer_id
-       LEFT JOIN pipeline_kafka_workers w
+       JOIN @extschema@.pipeline_kafka_consumers c ON c.id = p.consumer_id
+       LEFT JOIN @extschema@.pipeline_kafka_workers w
               ON w.consumer_id = c.id
                  AND w.slot = p.partition / coalesce(split_part(c.shard, '/', 2)::int, 1) % nullif(c.parallelism, 0)
        LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer';
-COMMENT ON VIEW kafka_stat_partitions IS 'Where each partition of each consumer is';
-COMMENT ON COLUMN kafka_stat_partitions.next_offset IS 'The next message to take; NULL: nothing is stored yet, it starts at the earliest';
-COMMENT ON COLUMN kafka_stat_partitions.lag IS 'Offsets from the next message to take to the end of the log, or to where the consumer ends';
-COMMENT ON COLUMN kafka_stat_partitions.end_offset IS 'The end of the log as a worker saw it at end_offset_at';
 
-CREATE VIEW kafka_stat_consumers WITH (security_invoker = true) AS
+CREATE VIEW @extschema@.kafka_stat_consumers WITH (security_invoker = true) AS
 WITH workers AS (
     -- A worker that is gone without a word is waited for. Those of a primary cannot be seen from its standby.
     SELECT w.*, seen.alive, CASE WHEN seen.alive OR w.state IN ('error', 'finished', 'stopped') THEN w.state
                                  ELSE 'waiting' END AS state_now
-      FROM pipeline_kafka_workers w
+      FROM @extschema@.pipeline_kafka_workers w
            LEFT JOIN pg_stat_activity a ON a.pid = w.pid AND a.backend_type = 'kafka consumer'
            CROSS JOIN LATERAL (
                SELECT a.pid IS NOT NULL
@@ -62,7 +59,7 @@ SELECT c.id, c.stream, c.topic,
        live.last_commit_at,
        failed.last_error, failed.last_error_at, failed.error_sqlstate, failed.error_topic, failed.error_partition,
        failed.error_offset, applied.apply_reason
-  FROM pipeline_kafka_consumers c
+  FROM @extschema@.pipeline_kafka_consumers c
        CROSS JOIN LATERAL (
            SELECT c.database_oid = d.oid AND c.system_identifier = s.system_identifier AS here
              FROM pg_database d, pg_control_system() s WHERE d.datname = current_database()) AS place
@@ -91,17 +88,25 @@ SELECT c.id, c.stream, c.topic,
        LEFT JOIN LATERAL (
            SELECT sum(o.messages)::bigint AS messages, sum(o.rows)::bigint AS rows,
                   sum(o.tombstones)::bigint AS tombstones, sum(o.rejected)::bigint AS rejected
-             FROM pipeline_kafka_offsets o WHERE o.consumer_id = c.id) AS done ON true
+             FROM @extschema@.pipeline_kafka_offsets o WHERE o.consumer_id = c.id) AS done ON true
        LEFT JOIN LATERAL (
            SELECT sum(p.lag)::bigint AS lag,
                   max(statement_timestamp() - p.last_timestamp) FILTER (WHERE p.lag > 0) AS behind
-             FROM kafka_stat_partitions p WHERE p.id = c.id) AS partitions ON true
+             FROM @extschema@.kafka_stat_partitions p WHERE p.id = c.id) AS partitions ON true
        LEFT JOIN LATERAL (
            SELECT w.apply, w.apply_reason FROM workers w WHERE w.consumer_id = c.id AND w.apply IS NOT NULL
             ORDER BY w.apply DESC, w.slot LIMIT 1) AS applied ON true
        LEFT JOIN LATERAL (
            SELECT w.* FROM workers w WHERE w.consumer_id = c.id AND w.last_error_at IS NOT NULL
             ORDER BY w.last_error_at DESC LIMIT 1) AS failed ON true;
+
+SET LOCAL search_path = @extschema@, pg_temp;
+
+COMMENT ON VIEW kafka_stat_partitions IS 'Where each partition of each consumer is';
+COMMENT ON COLUMN kafka_stat_partitions.next_offset IS 'The next message to take; NULL: nothing is stored yet, it starts at the earliest';
+COMMENT ON COLUMN kafka_stat_partitions.lag IS 'Offsets from the next message to take to the end of the log, or to where the consumer ends';
+COMMENT ON COLUMN kafka_stat_partitions.end_offset IS 'The end of the log as a worker saw it at end_offset_at';
+
 COMMENT ON VIEW kafka_stat_consumers IS 'What each consumer does, how far it is, and why it stands still';
 COMMENT ON COLUMN kafka_stat_consumers.state IS 'The state of the worker that is worst off: error, backoff, waiting, starting, connecting, running, idle; or finished, stopped';
 COMMENT ON COLUMN kafka_stat_consumers.apply IS 'fast: rows are inserted in batches; general: by the statement, for the reason in apply_reason; NULL: nothing was applied yet';

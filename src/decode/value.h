@@ -68,7 +68,7 @@ struct Value {
 
 /// A column of the row that a decoder fills, at its place in the list that the decoder was made with.
 struct Column {
-  std::string name;  ///< as in error messages
+  std::string name;  ///< as in error messages; UTF-8
   std::string path;  ///< json: the field's name, or an RFC 6901 pointer if it starts with '/'
   Type type = Type::other;
   bool needed = true;           ///< false: nobody looks at it; it is left `missing` and its text is not converted
@@ -76,8 +76,8 @@ struct Column {
   bool force_not_null = false;  ///< csv, as COPY
 };
 
-/// A message that as a whole is not what its format says. Where that shows in one field, `column` is its place in the
-/// decoder's list.
+/// A message that as a whole is not what its format says, in UTF-8. Where that shows in one field, `column` is its
+/// place in the decoder's list.
 class Error : public std::runtime_error {
  public:
   Error(const char* sqlstate, const std::string& message, int column = -1)

@@ -1,10 +1,10 @@
 #include "fdw/async.h"
 
 #include "fdw/scan.h"
+#include "pg/wait.h"
 
 extern "C" {
 #include "executor/execAsync.h"
-#include "miscadmin.h"
 #include "storage/latch.h"
 }
 
@@ -50,7 +50,7 @@ void kafkaForeignAsyncConfigureWait(AsyncRequest* request) {
 
 void kafkaForeignAsyncNotify(AsyncRequest* request) {
   pg::entry([&] {
-    pg::call([] { CHECK_FOR_INTERRUPTS(); });
+    pg::check_interrupts();
     scan_of(request).drain_event();
     answer(request);
   });

@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -130,9 +131,12 @@ bool number_of(Oid column_type, Oid type, Datum value, Number* number) {
     case FLOAT8OID:
       *number = number_of_double(DatumGetFloat8(value));
       return true;
-    case NUMERICOID:
-      *number = number_of_numeric(DatumGetCString(DirectFunctionCall1(numeric_out, value)));
+    case NUMERICOID: {
+      char* text = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+      *number = number_of_numeric(text);
+      pfree(text);
       return true;
+    }
     default:
       return number_of_instant(column_type, type, value, number);
   }
@@ -170,17 +174,38 @@ Elements elements_of(Datum array) {
   return result;
 }
 
-/// No leaf any more.
-void add(Comparand& comparand, const Condition& comparison, int encoding, Oid type, Datum value) {
-  if (comparison.column == Column::key) {
-    Bytes bytes{};
-    comparand.known &= pg::call([&] { return bytes_of(type, encoding, value, &bytes); });
-    comparand.keys.emplace_back(bytes.data, bytes.size);
-  } else {
-    Number number{};
-    comparand.known &= pg::call([&] { return number_of(comparison.type, type, value, &number); });
-    comparand.numbers.push_back(number);
+/// Converts those that are not NULL, and says whether all of them are known.
+template <class Result, class Convert>
+bool convert_all(const Elements& elements, Result* results, const Convert& convert) {
+  constexpr int often = 4096;
+  bool known = true;
+  for (int i = 0; i < elements.count; ++i) {
+    if (i % often == 0) CHECK_FOR_INTERRUPTS();
+    if (elements.nulls == nullptr || !elements.nulls[i]) known &= convert(elements.values[i], results++);
   }
+  return known;
+}
+
+// No leaves any more.
+
+void add_numbers(Comparand& comparand, const Condition& comparison, const Elements& elements, size_t count) {
+  comparand.numbers.resize(count);
+  Number* numbers = comparand.numbers.data();
+  comparand.known = pg::call([&] {
+    return convert_all(elements, numbers, [&](Datum value, Number* number) {
+      return number_of(comparison.type, elements.type, value, number);
+    });
+  });
+}
+
+void add_keys(Comparand& comparand, int encoding, const Elements& elements, size_t count) {
+  std::vector<Bytes> keys(count);
+  Bytes* bytes = keys.data();
+  comparand.known = pg::call([&] {
+    return convert_all(elements, bytes,
+                       [&](Datum value, Bytes* key) { return bytes_of(elements.type, encoding, value, key); });
+  });
+  for (const Bytes& key : keys) comparand.keys.emplace_back(key.data, key.size);
 }
 
 }  // namespace
@@ -188,17 +213,15 @@ void add(Comparand& comparand, const Condition& comparison, int encoding, Oid ty
 Comparand make_comparand(const Condition& comparison, int encoding, Oid type, Datum value, bool null) {
   Comparand comparand{.known = true, .has_null = null, .is_null = null};
   if (null) return comparand;
-  if (comparison.kind == Condition::Kind::compare) {
-    add(comparand, comparison, encoding, type, value);
-    return comparand;
-  }
-  const Elements elements = pg::call([&] { return elements_of(value); });
-  for (int i = 0; i < elements.count; ++i) {
-    if (elements.nulls[i])
-      comparand.has_null = true;
-    else
-      add(comparand, comparison, encoding, elements.type, elements.values[i]);
-  }
+  Elements elements{.type = type, .values = &value, .nulls = nullptr, .count = 1};
+  if (comparison.kind != Condition::Kind::compare) elements = pg::call([&] { return elements_of(value); });
+  const auto nulls = elements.nulls == nullptr ? 0 : std::count(elements.nulls, elements.nulls + elements.count, true);
+  comparand.has_null = nulls > 0;
+  const auto count = static_cast<size_t>(elements.count - nulls);
+  if (comparison.column == Column::key)
+    add_keys(comparand, encoding, elements, count);
+  else
+    add_numbers(comparand, comparison, elements, count);
   return comparand;
 }
 

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-extern "C" {
-#include "miscadmin.h"
-}
+#include "pg/wait.h"
 
 namespace kafka_fdw::fdw {
 
@@ -108,7 +106,7 @@ bool OrderedSource::read_blocks(std::span<kafka::PartitionBlocks*> blocks) {
 
   source_.read(std::move(ranges));
   for (kafka::MessageBatch batch; source_.next_batch(batch, block_bytes_ / batches_per_block);) {
-    pg::call([] { CHECK_FOR_INTERRUPTS(); });
+    pg::check_interrupts();
     of_blocks_.skipped += static_cast<int64_t>(batch.size());
     for (auto& [partition, part] : batch.divide())
       (*std::ranges::find(reading, partition, &kafka::PartitionBlocks::partition))->add(std::move(part));

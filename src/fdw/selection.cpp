@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pg/wait.h"
+
 namespace kafka_fdw::fdw {
 
 namespace {
@@ -18,73 +20,93 @@ constexpr size_t most_moments = 32;
 
 int64_t next(int64_t value) { return value == highest ? highest : value + 1; }
 
-/// The integers from 0 on for which the comparison may be true, in a set of offsets or of times. None of them is as
-/// high as the highest int64.
-OffsetSet numbers_with(Operator op, const Number& number) {
+/// Adds the integers from 0 on for which the comparison may be true, for a set of offsets or of times. None of them is
+/// as high as the highest int64.
+void add_numbers_with(Operator op, const Number& number, std::vector<Interval>& numbers) {
   const auto& [below, above, fuzzy] = number;
+  const bool integer = below == above;
   switch (op) {
     case Operator::less:
-      return OffsetSet::offsets(0, above);
+      numbers.push_back({0, above});
+      break;
     case Operator::less_equal:
-      return OffsetSet::offsets(0, next(fuzzy ? above : below));
+      numbers.push_back({0, next(fuzzy ? above : below)});
+      break;
     case Operator::equal:
-      return below == above || fuzzy ? OffsetSet::offsets(below, next(above)) : OffsetSet::none();
+      if (integer || fuzzy) numbers.push_back({below, next(above)});
+      break;
     case Operator::greater_equal:
-      return OffsetSet::offsets(fuzzy ? below : above, highest);
+      numbers.push_back({fuzzy ? below : above, highest});
+      break;
     case Operator::greater:
-      return OffsetSet::offsets(next(below), highest);
+      numbers.push_back({next(below), highest});
+      break;
     case Operator::not_equal:
-      return fuzzy ? OffsetSet::all() : ~numbers_with(Operator::equal, number);
+      numbers.push_back({0, integer && !fuzzy ? below : highest});
+      if (integer && !fuzzy) numbers.push_back({next(above), highest});
+      break;
   }
-  return OffsetSet::all();
 }
 
-/// Combines f(0) … f(count - 1) by halves, so that a long list costs n log n. count is not 0.
+/// Combines what set(first, count) makes of pieces of a list, in its order and by halves, so that a long list costs
+/// n log n. count is not 0, and that of a piece is at most `piece`.
 template <class Set, class Combine>
-OffsetSet fold(size_t first, size_t count, const Set& set, const Combine& combine) {
-  if (count == 1) return set(first);
-  return combine(fold(first, count / 2, set, combine), fold(first + count / 2, count - count / 2, set, combine));
+auto fold(size_t first, size_t count, size_t piece, const Set& set, const Combine& combine)
+    -> decltype(set(first, count)) {
+  if (count <= piece) return set(first, count);
+  auto left = fold(first, count / 2, piece, set, combine);
+  auto right = fold(first + count / 2, count - count / 2, piece, set, combine);
+  pg::check_interrupts();
+  return combine(left, right);
 }
 
 OffsetSet either(const OffsetSet& a, const OffsetSet& b) { return a | b; }
+OffsetSet both(const OffsetSet& a, const OffsetSet& b) { return a & b; }
 
 /// The numbers of a set of offsets as partitions.
 OffsetSet as_partitions(const OffsetSet& numbers) {
-  const std::vector<Interval> intervals = numbers.of_partition(0);
+  const std::vector<Interval>& intervals = numbers.of_partition(0);
   if (intervals.empty()) return OffsetSet::none();
-  const auto set = [&](size_t i) { return OffsetSet::partitions(intervals[i].from, intervals[i].to); };
-  return fold(0, intervals.size(), set, either);
+  const auto set = [&](size_t i, size_t) { return OffsetSet::partitions(intervals[i].from, intervals[i].to); };
+  return fold(0, intervals.size(), 1, set, either);
 }
 
-/// What a comparison selects, where set(i) is what it selects for its i-th value.
+/// What a comparison selects of values of which set(first, count) says what any of these selects.
 template <class Set>
 OffsetSet set_of_values(const Condition& comparison, const Comparand& comparand, size_t count, const Set& set) {
+  constexpr size_t piece = 1024;
   if (!comparand.known) return OffsetSet::all();
   if (comparand.is_null) return OffsetSet::none();
-  const auto both = [](const OffsetSet& a, const OffsetSet& b) { return a & b; };
-  if (comparison.kind != Kind::compare_all) return count == 0 ? OffsetSet::none() : fold(0, count, set, either);
+  if (comparison.kind != Kind::compare_all) return count == 0 ? OffsetSet::none() : fold(0, count, piece, set, either);
   if (comparand.has_null) return OffsetSet::none();
-  return count == 0 ? OffsetSet::all() : fold(0, count, set, both);
+  return count == 0 ? OffsetSet::all() : fold(0, count, 1, set, both);
 }
 
 OffsetSet set_of_numbers(const Condition& comparison, const Comparand& comparand) {
-  return set_of_values(comparison, comparand, comparand.numbers.size(),
-                       [&](size_t i) { return numbers_with(comparison.op, comparand.numbers[i]); });
+  return set_of_values(comparison, comparand, comparand.numbers.size(), [&](size_t first, size_t count) {
+    std::vector<Interval> intervals;
+    for (size_t i = first; i < first + count; ++i) add_numbers_with(comparison.op, comparand.numbers[i], intervals);
+    return OffsetSet::offsets(std::move(intervals));
+  });
 }
 
 OffsetSet partitions_of_keys(const Condition& comparison, const Comparand& comparand,
                              const PartitionOfKey& partition_of_key) {
   if (!partition_of_key) return OffsetSet::all();
-  return set_of_values(comparison, comparand, comparand.keys.size(), [&](size_t i) {
-    const int64_t partition = partition_of_key(comparand.keys[i]);
-    return partition < 0 ? OffsetSet::all() : OffsetSet::partitions(partition, partition + 1);
+  return set_of_values(comparison, comparand, comparand.keys.size(), [&](size_t first, size_t count) {
+    OffsetSet partitions = OffsetSet::none();
+    for (size_t i = first; i < first + count; ++i) {
+      const int64_t partition = partition_of_key(comparand.keys[i]);
+      partitions = partitions | (partition < 0 ? OffsetSet::all() : OffsetSet::partitions(partition, partition + 1));
+    }
+    return partitions;
   });
 }
 
 /// The times, as offsets, that a comparison selects, or more than those.
 OffsetSet times_of(const Condition& comparison, const Comparand& comparand) {
   OffsetSet times = set_of_numbers(comparison, comparand);
-  const std::vector<Interval> intervals = times.of_partition(0);
+  const std::vector<Interval>& intervals = times.of_partition(0);
   if (intervals.size() <= most_moments) return times;
   return OffsetSet::offsets(intervals.front().from, intervals.back().to);
 }
@@ -158,13 +180,11 @@ class Evaluation {
 
   Selection selection_of(const Condition& condition, std::optional<int64_t> time_ms) {
     if (condition.is_comparison()) return selection_of_comparison(condition, sets_[next_set_++], time_ms);
-    Selection result = condition.kind == Kind::any_of ? Selection{OffsetSet::none(), OffsetSet::none()}
-                                                      : Selection{OffsetSet::none(), OffsetSet::all()};
-    for (const Condition& child : condition.children) {
-      const Selection other = selection_of(child, time_ms);
-      result = condition.kind == Kind::any_of ? any_of(result, other) : all_of(result, other);
-    }
-    return result;
+    const std::vector<Condition>& children = condition.children;
+    if (children.empty())
+      return {OffsetSet::none(), condition.kind == Kind::any_of ? OffsetSet::none() : OffsetSet::all()};
+    const auto of_child = [&](size_t i, size_t) { return selection_of(children[i], time_ms); };
+    return fold(0, children.size(), 1, of_child, condition.kind == Kind::any_of ? any_of : all_of);
   }
 
   Selection selection_of_comparison(const Condition& comparison, const OffsetSet& set,
@@ -215,6 +235,7 @@ std::vector<TimeSlice> select(const Condition& condition, std::span<const Compar
 Selection without_times(std::span<const TimeSlice> slices) {
   Selection result{OffsetSet::none(), OffsetSet::none()};
   for (const TimeSlice& slice : slices) {
+    pg::check_interrupts();
     result.bounded = result.bounded | slice.selection.bounded;
     result.unbounded = result.unbounded | slice.selection.unbounded;
   }

@@ -155,8 +155,8 @@ bool has_failed(pg::Spi& spi, ConsumerId id) {
 /// A running consumer for which nothing changes is left alone.
 bool is_as_wanted(pg::Spi& spi, const Consumer& stored, const Consumer& wanted) {
   return stored.enabled && stored.at_home && stored.stream == wanted.stream &&
-         stored.stream_name == wanted.stream_name && differences(stored, wanted).empty() &&
-         !needs_own_source(stored) && !has_failed(spi, stored.id);
+         stored.stream_name == wanted.stream_name && differences(stored, wanted).empty() && !needs_own_source(stored) &&
+         !has_failed(spi, stored.id);
 }
 
 /// Makes the source of its own anew where what it is made from changes, and follows the stream.

@@ -26,21 +26,23 @@ RangeVar* parse_relation_name(const char* name) {
 
 /// The qualified names that a name may have stood for, as they are stored.
 std::vector<std::string> possible_names(const std::string& name) {
-  List* names = pg::call([&] {
+  const char* relation = nullptr;
+  List* schemas = pg::call([&] {
     const RangeVar* parsed = parse_relation_name(name.c_str());
-    if (parsed->schemaname != nullptr)
-      return list_make1(quote_qualified_identifier(parsed->schemaname, parsed->relname));
-    List* result = NIL;
+    relation = parsed->relname;
+    if (parsed->schemaname != nullptr) return list_make1(parsed->schemaname);
+    List* names = NIL;
     ListCell* cell = nullptr;
     foreach (cell, fetch_search_path(true)) {
-      const char* schema = get_namespace_name(lfirst_oid(cell));
-      if (schema != nullptr) result = lappend(result, quote_qualified_identifier(schema, parsed->relname));
+      char* schema = get_namespace_name(lfirst_oid(cell));
+      if (schema != nullptr) names = lappend(names, schema);
     }
-    return result;
+    return names;
   });
   std::vector<std::string> result;
-  result.reserve(static_cast<size_t>(list_length(names)));
-  for (int i = 0; i < list_length(names); ++i) result.emplace_back(static_cast<const char*>(list_nth(names, i)));
+  result.reserve(static_cast<size_t>(list_length(schemas)));
+  for (int i = 0; i < list_length(schemas); ++i)
+    result.push_back(pg::qualified_name(static_cast<const char*>(list_nth(schemas, i)), relation));
   return result;
 }
 

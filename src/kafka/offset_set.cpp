@@ -7,6 +7,11 @@ namespace {
 
 constexpr int64_t partition_end = int64_t{1} << 31;
 
+const std::vector<Interval>& nothing() noexcept {
+  static const std::vector<Interval> empty;
+  return empty;
+}
+
 Interval clamp(int64_t from, int64_t to, int64_t end) noexcept {
   return {std::clamp(from, int64_t{0}, end), std::clamp(to, int64_t{0}, end)};
 }
@@ -53,10 +58,25 @@ OffsetSet OffsetSet::offsets(int64_t from, int64_t to) {
   return set;
 }
 
+OffsetSet OffsetSet::offsets(std::vector<Interval> intervals) {
+  std::ranges::sort(intervals, {}, &Interval::from);
+  std::vector<Interval> joined;
+  for (const Interval& given : intervals) {
+    const Interval interval = clamp(given.from, given.to, max_offset);
+    if (interval.from >= interval.to) continue;
+    if (!joined.empty() && interval.from <= joined.back().to)
+      joined.back().to = std::max(joined.back().to, interval.to);
+    else
+      joined.push_back(interval);
+  }
+  OffsetSet set;
+  set.append(0, partition_end, std::move(joined));
+  return set;
+}
+
 /// The result is built stripe by stripe between the partitions where either side changes.
 template <class Keep>
 OffsetSet OffsetSet::merge(const OffsetSet& a, const OffsetSet& b, Keep keep) {
-  static const std::vector<Interval> nothing;
   OffsetSet result;
   auto i = a.stripes_.begin();
   auto j = b.stripes_.begin();
@@ -64,10 +84,10 @@ OffsetSet OffsetSet::merge(const OffsetSet& a, const OffsetSet& b, Keep keep) {
   while (i != a.stripes_.end() || j != b.stripes_.end()) {
     int64_t next = partition_end;
     auto offsets_here = [&](auto stripe, auto end) -> const std::vector<Interval>& {
-      if (stripe == end) return nothing;
+      if (stripe == end) return nothing();
       bool inside = stripe->from <= here;
       next = std::min(next, inside ? stripe->to : stripe->from);
-      return inside ? stripe->offsets : nothing;
+      return inside ? stripe->offsets : nothing();
     };
     const auto& left = offsets_here(i, a.stripes_.end());
     const auto& right = offsets_here(j, b.stripes_.end());
@@ -89,10 +109,13 @@ void OffsetSet::append(int64_t from, int64_t to, std::vector<Interval> offsets) 
 }
 
 OffsetSet OffsetSet::operator|(const OffsetSet& other) const {
+  if (empty()) return other;
+  if (other.empty()) return *this;
   return merge(*this, other, [](bool a, bool b) { return a || b; });
 }
 
 OffsetSet OffsetSet::operator&(const OffsetSet& other) const {
+  if (empty() || other.empty()) return none();
   return merge(*this, other, [](bool a, bool b) { return a && b; });
 }
 
@@ -100,11 +123,10 @@ OffsetSet OffsetSet::operator~() const {
   return merge(all(), *this, [](bool a, bool b) { return a && !b; });
 }
 
-std::vector<Interval> OffsetSet::of_partition(int32_t partition) const {
+const std::vector<Interval>& OffsetSet::of_partition(int32_t partition) const& noexcept {
   auto stripe = std::upper_bound(stripes_.begin(), stripes_.end(), int64_t{partition},
                                  [](int64_t value, const Stripe& s) { return value < s.to; });
-  if (stripe == stripes_.end() || stripe->from > partition) return {};
-  return stripe->offsets;
+  return stripe == stripes_.end() || stripe->from > partition ? nothing() : stripe->offsets;
 }
 
 }  // namespace kafka_fdw::kafka

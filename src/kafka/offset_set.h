@@ -32,6 +32,7 @@ class OffsetSet {
   static OffsetSet partitions(int64_t from,
                               int64_t to);             ///< [from, to) of partitions, every offset; any int64, clamped
   static OffsetSet offsets(int64_t from, int64_t to);  ///< every partition
+  static OffsetSet offsets(std::vector<Interval> intervals);  ///< what any of them has, in every partition
 
   OffsetSet operator|(const OffsetSet& other) const;
   OffsetSet operator&(const OffsetSet& other) const;
@@ -40,7 +41,8 @@ class OffsetSet {
   bool empty() const noexcept { return stripes_.empty(); }
 
   /// The offsets of one partition: sorted, disjoint, not adjacent.
-  std::vector<Interval> of_partition(int32_t partition) const;
+  const std::vector<Interval>& of_partition(int32_t partition) const& noexcept;
+  std::vector<Interval> of_partition(int32_t partition) const&& { return of_partition(partition); }
 
   static constexpr int64_t max_offset = std::numeric_limits<int64_t>::max();
 

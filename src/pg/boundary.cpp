@@ -6,6 +6,7 @@ extern "C" {
 
 #include "decode/value.h"
 #include "kafka/error.h"
+#include "pg/utf8.h"
 
 namespace kafka_fdw::pg {
 
@@ -13,19 +14,23 @@ namespace {
 
 int64_t live_objects = 0;
 
+/// What an error says, in the server's encoding, or in UTF-8 where it shows parts of a message.
+struct Parts {
+  const char* sqlstate;
+  const char* message;
+  const char* detail = "";
+  const char* hint = "";
+  bool utf8 = false;
+};
+
 /// An ErrorData as ereport would have made it, with the context lines of this moment. Errors while making it come out
 /// instead.
-ErrorPtr make_error(const char* sqlstate, const char* message, const char* detail, const char* hint) {
-  struct Parts {
-    const char* sqlstate;
-    const char* message;
-    const char* detail;
-    const char* hint;
-  } parts{sqlstate, message, detail, hint};
+ErrorPtr make_error(Parts parts) {
   return adopt_error(run_guarded(
       [](void* arg) {
         auto* p = static_cast<Parts*>(arg);
-        ereport(ERROR, (errcode(sqlstate_of(p->sqlstate)), errmsg_internal("%s", p->message),
+        ereport(ERROR, (errcode(sqlstate_of(p->sqlstate)),
+                        errmsg_internal("%s", p->utf8 ? readable_utf8(p->message) : p->message),
                         p->detail[0] != '\0' ? errdetail_internal("%s", p->detail) : 0,
                         p->hint[0] != '\0' ? errhint("%s", p->hint) : 0));
       },
@@ -68,15 +73,15 @@ ErrorPtr error_of_current_exception() noexcept {
   } catch (const Error& e) {
     return e.data();
   } catch (const kafka::Error& e) {
-    return make_error(e.sqlstate(), e.what(), e.detail().c_str(), e.hint().c_str());
+    return make_error({e.sqlstate(), e.what(), e.detail().c_str(), e.hint().c_str()});
   } catch (const decode::Error& e) {
-    return make_error(e.sqlstate(), e.what(), "", "");
+    return make_error({.sqlstate = e.sqlstate(), .message = e.what(), .utf8 = true});
   } catch (const std::bad_alloc&) {
-    return make_error("53200", "out of memory", "", "");
+    return make_error({"53200", "out of memory"});
   } catch (const std::exception& e) {
-    return make_error("XX000", e.what(), "", "");
+    return make_error({"XX000", e.what()});
   } catch (...) {
-    return make_error("XX000", "unknown C++ exception", "", "");
+    return make_error({"XX000", "unknown C++ exception"});
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "pg/compat.h"
+#include "pg/utf8.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -32,14 +33,6 @@ char* c_string(std::string_view text) { return pnstrdup(text.data(), text.size()
 
 Datum text_datum(std::string_view text) {
   return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
-}
-
-/// Whether the bytes are text in this database's encoding: ASCII always, and UTF-8 where that is the encoding.
-bool storable(std::string_view bytes) {
-  const int length = static_cast<int>(bytes.size());
-  if (memchr(bytes.data(), '\0', bytes.size()) != nullptr) return false;
-  if (GetDatabaseEncoding() == PG_UTF8) return pg_verify_mbstr(PG_UTF8, bytes.data(), length, true);
-  return std::ranges::none_of(bytes, [](char byte) { return IS_HIGHBIT_SET(byte); });
 }
 
 char* hex(std::string_view bytes) {
@@ -203,7 +196,10 @@ Datum datum_of_headers(const std::vector<kafka::Header>& headers) {
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 
-char* printable(std::string_view bytes) { return storable(bytes) ? c_string(bytes) : hex(bytes); }
+char* printable(std::string_view bytes) {
+  char* text = text_of_utf8(bytes);
+  return text != nullptr ? text : hex(bytes);
+}
 
 const char* clipped(const char* text) {
   // Only so much is looked at, as a value may be long.

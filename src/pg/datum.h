@@ -55,11 +55,11 @@ Datum datum_of_bytes(TypeInput& input, std::string_view bytes, int encoding);
 /// Milliseconds since 1970 as timestamptz, timestamp (UTC) or bigint (ms).
 Datum datum_of_timestamp(Oid type, int64_t timestamp_ms);
 
-/// A jsonb object of headers that are sorted by name; a name that repeats gives an array, a value that is not UTF-8 its
-/// \x hex, an absent one null.
+/// A jsonb object of headers that are sorted by name; a name that repeats gives an array, a value that printable()
+/// cannot show as text its \x hex, an absent one null.
 Datum datum_of_headers(const std::vector<kafka::Header>& headers);
 
-/// As text: the bytes themselves where they are ASCII, or UTF-8 in a database of that encoding, else their \x hex.
+/// As text where they are UTF-8 and the server's encoding has all of their characters, else their \x hex.
 char* printable(std::string_view bytes);
 
 /// The text, in the server's encoding, cut at a few hundred characters with dots.

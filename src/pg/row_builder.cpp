@@ -66,6 +66,11 @@ bool is_bad_value(int sqlstate) {
          std::ranges::find(categories, ERRCODE_TO_CATEGORY(sqlstate)) != std::end(categories);
 }
 
+/// Names are in the server's encoding; decoders know nothing but UTF-8.
+std::string to_utf8(std::string_view name) {
+  return call([&] { return pg_server_to_any(name.data(), static_cast<int>(name.size()), PG_UTF8); });
+}
+
 bool shows_junk(const RowColumn& column) {
   return column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
 }
@@ -142,11 +147,9 @@ void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute
   if (role == ColumnRole::field) {
     field = static_cast<int>(decoded.size());
     field_attributes_.push_back(index);
-    const std::string path = call([&] {  // names are in the server's encoding, JSON is UTF-8
-      return pg_server_to_any(column.path.data(), static_cast<int>(column.path.size()), PG_UTF8);
-    });
-    decoded.push_back({NameStr(attribute->attname), path, decode_type(attribute->atttypid, attribute->atttypmod),
-                       column.needed, column.force_null, column.force_not_null});
+    decoded.push_back({to_utf8(NameStr(attribute->attname)), to_utf8(column.path),
+                       decode_type(attribute->atttypid, attribute->atttypmod), column.needed, column.force_null,
+                       column.force_not_null});
   }
   if (!column.needed) return;
   if (role == ColumnRole::junk) {

@@ -1,5 +1,7 @@
 #include "pg/spi.h"
 
+#include <utility>
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -51,6 +53,18 @@ struct Arguments {
     }
     nulls[count] = '\0';
   }
+};
+
+/// For a scope names are quoted only where they must be.
+class QuotedAsNeeded {
+ public:
+  QuotedAsNeeded() : before_(std::exchange(quote_all_identifiers, false)) {}
+  ~QuotedAsNeeded() { quote_all_identifiers = before_; }
+  QuotedAsNeeded(const QuotedAsNeeded&) = delete;
+  QuotedAsNeeded& operator=(const QuotedAsNeeded&) = delete;
+
+ private:
+  bool before_;
 };
 
 }  // namespace
@@ -184,11 +198,19 @@ AsUser::~AsUser() {
 }
 
 std::string qualified_name(Oid relation) {
-  return call([&] {
-    const char* name = get_rel_name(relation);
-    if (name == nullptr) elog(ERROR, "cache lookup failed for relation %u", relation);
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
+  const char* schema = nullptr;
+  const char* name = call([&] {
+    const char* found = get_rel_name(relation);
+    if (found == nullptr) elog(ERROR, "cache lookup failed for relation %u", relation);
+    schema = get_namespace_name(get_rel_namespace(relation));
+    return found;
   });
+  return qualified_name(schema, name);
+}
+
+std::string qualified_name(const char* schema, const char* name) {
+  const QuotedAsNeeded quoting;
+  return call([&] { return quote_qualified_identifier(schema, name); });
 }
 
 std::string quoted(const std::string& identifier) {

@@ -130,8 +130,10 @@ class AsUser {
   int settings_level_;
 };
 
-/// `"schema"."name"`, quoted as needed.
+/// `"schema"."name"`, quoted only where it must be, whatever quote_all_identifiers is: such names are stored and
+/// compared.
 std::string qualified_name(Oid relation);
+std::string qualified_name(const char* schema, const char* name);
 std::string quoted(const std::string& identifier);
 std::string quoted_literal(const std::string& value);
 

@@ -24,6 +24,10 @@ void wait(int events, int descriptor, std::chrono::milliseconds timeout) {
 
 }  // namespace
 
+void check_interrupts() {
+  call([] { CHECK_FOR_INTERRUPTS(); });
+}
+
 void wait_readable(int descriptor, std::chrono::milliseconds timeout) { wait(WL_SOCKET_READABLE, descriptor, timeout); }
 
 void wait_latch(std::chrono::milliseconds timeout) { wait(0, PGINVALID_SOCKET, timeout); }

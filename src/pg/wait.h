@@ -9,6 +9,9 @@ namespace kafka_fdw::pg {
 
 using Clock = std::chrono::steady_clock;
 
+/// Raises where somebody has asked for a cancel or the process's end. For work of some length that waits for nothing.
+void check_interrupts();
+
 /// Waits until the descriptor is readable, the process latch is set, or the time is over; whichever it was, the caller
 /// looks again. Raises on cancel and termination; the process exits if the postmaster dies.
 void wait_readable(int descriptor, std::chrono::milliseconds timeout);

@@ -123,7 +123,14 @@ SELECT stream FROM pipeline_kafka_consumers WHERE id = :id;
 SELECT kafka_consume_once('m', 'numbers');
 SELECT min(n), count(*) FROM m;
 DROP TABLE m;
+SET quote_all_identifiers = on;
 SELECT kafka_consume_drop('m', 'numbers');
+SELECT kafka_consume_drop('m', 'numbers');
+CREATE TABLE m (n bigint);
+SELECT kafka_consume_begin('m', 'numbers', 0, 'json') > 0;
+SELECT stream_name FROM pipeline_kafka_consumers WHERE stream = 'm'::regclass;
+RESET quote_all_identifiers;
+DROP TABLE m;
 SELECT kafka_consume_drop('m', 'numbers');
 
 -- a copy of the database is not where it was begun

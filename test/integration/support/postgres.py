@@ -54,10 +54,12 @@ class Postgres:
         parameters = {"user": self.user, "autocommit": True} | parameters
         return psycopg.connect(host=self._host, port=self._port, dbname=dbname, **parameters)
 
-    def create_database(self):
+    def create_database(self, encoding=None):
+        """Of an encoding of its own, or of the server's."""
         name = f"test_{uuid.uuid4().hex[:12]}"
+        options = f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0" if encoding else ""
         with self.connect() as session:
-            session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            session.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), sql.SQL(options)))
         return self.database(name)
 
     def database(self, name):

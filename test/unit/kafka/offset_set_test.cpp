@@ -33,6 +33,20 @@ TEST(OffsetSet, JoinsAdjacentIntervalsAndStripes) {
   EXPECT_EQ(OffsetSet::partitions(0, 5) | OffsetSet::partitions(5, 10), OffsetSet::partitions(0, 10));
 }
 
+TEST(OffsetSet, AListOfIntervalsIsTheirUnion) {
+  std::mt19937 random(20261128);
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<Interval> intervals(random() % 8);
+    OffsetSet each = OffsetSet::none();
+    for (auto& [from, to] : intervals) {
+      from = static_cast<int64_t>(random() % 30) - 5;
+      to = random() % 10 == 0 ? max : static_cast<int64_t>(random() % 30) - 5;
+      each = each | OffsetSet::offsets(from, to);
+    }
+    ASSERT_EQ(OffsetSet::offsets(intervals), each) << "round " << round;
+  }
+}
+
 TEST(OffsetSet, AConditionWithOrSelectsEachOffsetOnce) {
   auto set = (OffsetSet::partitions(0, 1) & OffsetSet::offsets(10, 20)) | OffsetSet::offsets(15, 30);
   EXPECT_THAT(set.of_partition(0), ElementsAre(Interval{10, 30}));

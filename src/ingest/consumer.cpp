@@ -17,7 +17,8 @@ namespace {
 const std::string select_consumer = R"(
   SELECT id, stream, stream_name, topic, topics, source, owns_source, statement, columns,
          -- As it is called now: that of a table is known by its identity.
-         coalesce((SELECT s.srvname FROM pg_catalog.pg_foreign_table t JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver
+         coalesce((SELECT s.srvname
+                     FROM pg_catalog.pg_foreign_table t JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver
                     WHERE t.ftrelid = source), server), parallelism, format,
          delimiter, start, batch_size, batch_bytes, (extract(epoch FROM batch_delay) * 1000)::bigint, until, on_error,
          reject_limit, on_gap, envelope, key_format, max_rate, shard, group_id, search_path, owner, enabled, epoch,

@@ -135,7 +135,8 @@ void Status::write(const Failure* reason) {
     if (reason == nullptr) {
       run_as_owner(spi,
                    R"(INSERT INTO $S.pipeline_kafka_workers AS w (consumer_id, slot, pid, state)
-                      SELECT $1, slot, $3, $4 FROM unnest($2) AS slot WHERE EXISTS (SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1)
+                      SELECT $1, slot, $3, $4 FROM unnest($2) AS slot
+                       WHERE EXISTS (SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1)
                       ON CONFLICT (consumer_id, slot) DO UPDATE
                       SET pid = excluded.pid, state = excluded.state, since = clock_timestamp(),
                           detail = CASE WHEN excluded.state IN ('connecting', 'stopped') THEN w.detail END,

@@ -62,6 +62,7 @@ CREATE TABLE pipeline_kafka_offsets (
     identity_offset bigint,
     identity_timestamp bigint,
     identity_checksum bigint,
+    identity_topic_id text,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (consumer_id, topic, partition)
 ) WITH (fillfactor = 50);
@@ -70,6 +71,7 @@ COMMENT ON COLUMN pipeline_kafka_offsets.rows IS 'Rows that the statement wrote;
 
 COMMENT ON COLUMN pipeline_kafka_offsets.until_offset IS 'Where the consumer ends';
 COMMENT ON COLUMN pipeline_kafka_offsets.identity_offset IS 'Of the last message that was taken, with its timestamp (ms) and checksum: tells whether the log is still the same';
+COMMENT ON COLUMN pipeline_kafka_offsets.identity_topic_id IS 'Of the topic then, where it is known: another one after it was deleted and made again';
 COMMENT ON COLUMN pipeline_kafka_offsets.rejected IS 'Messages that were not taken: ignored, or kept in pipeline_kafka_errors';
 COMMENT ON COLUMN pipeline_kafka_offsets.rejected_since_begin IS 'Of these, since the last begin or seek: what reject_limit limits';
 

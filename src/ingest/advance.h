@@ -12,6 +12,7 @@ struct PartitionState {
   int64_t next_offset = 0;
   std::optional<int64_t> until;      ///< where the consumer ends
   std::optional<Identity> identity;  ///< of the last message that was taken
+  std::string topic_id;              ///< when that was taken; empty: not known
 };
 using PartitionStates = std::map<Place, PartitionState>;
 
@@ -23,13 +24,16 @@ void forget_rejections(pg::Spi& spi, ConsumerId id);
 /// Moves stored offsets on, each by compare-and-set. Keeps its plans.
 class Advancer {
  public:
-  explicit Advancer(const Consumer& consumer) : consumer_(consumer) {}
+  /// `topic_ids` of the consumer's topics, in their order; empty ones are not known.
+  Advancer(const Consumer& consumer, std::vector<std::string> topic_ids)
+      : consumer_(consumer), topic_ids_(std::move(topic_ids)) {}
 
   /// To `next`, for the partitions in it, from what `stored` says of them. False: somebody else has moved one.
   bool run(const Offsets& next, const PartitionStates& stored, const Tallies& tallies);
 
  private:
   const Consumer& consumer_;
+  std::vector<std::string> topic_ids_;
   pg::Plan update_;
   pg::Plan insert_;
 };

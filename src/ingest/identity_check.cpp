@@ -1,5 +1,7 @@
 #include "ingest/identity_check.h"
 
+#include <algorithm>
+
 #include "pg/wait.h"
 
 namespace kafka_fdw::ingest {
@@ -17,11 +19,14 @@ std::vector<kafka::Range> ranges_of(const std::map<Place, Identity>& identities)
 }  // namespace
 
 IdentityCheck::IdentityCheck(const fdw::Connection& connection, const std::vector<std::string>& topics,
-                             std::map<Place, Identity> identities)
+                             std::map<Place, Identity> identities, std::vector<std::string> topic_ids)
     : identities_(std::move(identities)),
       connection_(connection),
       lease_(fdw::lease_client(connection_)),
+      topic_ids_(std::move(topic_ids)),
       asked_at_(pg::Clock::now()) {
+  if (std::ranges::any_of(topic_ids_, [](const std::string& id) { return !id.empty(); }))
+    topic_ids_now_ = lease_->client().topic_ids(topics, fdw::connect_timeout());
   reader_.emplace(lease_->client(), topics, ranges_of(identities_));
 }
 
@@ -32,7 +37,7 @@ void IdentityCheck::abandon() noexcept {
 }
 
 std::vector<Place> IdentityCheck::wait() {
-  while (!poll()) {
+  while (!is_complete()) {
     if (pg::Clock::now() - asked_at_ > fdw::connect_timeout())
       throw kafka::Error(
           kafka::ErrorClass::timed_out,
@@ -48,6 +53,22 @@ std::vector<Place> IdentityCheck::wait() {
 }
 
 /// Whether all is known.
+bool IdentityCheck::is_complete() {
+  const bool messages = poll();
+  if (topic_ids_now_ && topic_ids_now_->ready()) compare_topics();
+  return messages && !topic_ids_now_;
+}
+
+void IdentityCheck::compare_topics() {
+  const std::vector<std::string> now = topic_ids_now_->take();
+  topic_ids_now_.reset();
+  for (const auto& [place, identity] : identities_) {
+    const auto topic = static_cast<size_t>(place.first);
+    if (!topic_ids_[topic].empty() && !now[topic].empty() && topic_ids_[topic] != now[topic]) others_.insert(place);
+  }
+}
+
+/// Whether the messages are known.
 bool IdentityCheck::poll() {
   kafka::Client& client = lease_->client();
   client.drain_events();

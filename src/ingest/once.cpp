@@ -92,12 +92,11 @@ void settle_gaps(pg::Spi& spi, const Consumer& consumer, const Survey& survey, P
     throw kafka::Error(kafka::ErrorClass::out_of_range, failure->message, failure->detail, failure->hint);
   if (!jump_gaps(spi, consumer, survey.gaps, true)) throw_moved();
   for (const Gap& gap : survey.gaps)
-    stored[gap.place] = {.next_offset = gap.goes_on, .until = stored[gap.place].until, .identity = {}};
+    stored[gap.place] = {.next_offset = gap.goes_on, .until = stored[gap.place].until, .identity = {}, .topic_id = {}};
 }
 
 /// Errors of messages come out where the consumer stops at them, for the caller's transaction is at stake.
-void take(pg::Spi& spi, const Consumer& consumer, Oid server, const Portion& portion, const PartitionStates& stored) {
-  Step step(consumer, server, Applier::Transaction::of_caller);
+void take(pg::Spi& spi, const Consumer& consumer, Step step, const Portion& portion, const PartitionStates& stored) {
   std::optional<Taken> taken;
   if (consumer.on_error == OnError::stop) {
     taken = step.take(spi, portion, stored, true);
@@ -130,7 +129,8 @@ int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
   batch = read_batch(lease.client(), *reader, limits);
   const Portion portion{batch.messages(), next_offsets(*reader, survey, stored)};
   reader.reset();
-  if (!portion.next.empty()) take(spi, consumer, server, portion, stored);
+  if (!portion.next.empty())
+    take(spi, consumer, Step(consumer, server, Applier::Transaction::of_caller, survey.topic_ids), portion, stored);
   const auto taken = static_cast<int64_t>(batch.size());
   batch.clear();
   lease.give_back();

@@ -130,7 +130,7 @@ bool Session::connect() {
   feed_.connect(wiring.many);
   Survey survey = survey_log(feed_.client(), wiring.few, consumer_, stored,
                              [this](int32_t partition) { return slots_.take(consumer_, partition); });
-  taker_.emplace(consumer_, wiring.server, wiring.few, std::move(stored), pace_, status_);
+  taker_.emplace(consumer_, wiring.server, wiring.few, std::move(stored), survey.topic_ids, pace_, status_);
   if (consumer_.group_id) publisher_.emplace(wiring.few, *consumer_.group_id, consumer_.topics);
   if (!settle(survey)) return false;
   for (const kafka::Range& range : survey.ranges) status_.note_end({range.topic, range.partition}, range.to);

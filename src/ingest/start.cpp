@@ -146,7 +146,7 @@ void store_offsets(pg::Spi& spi, ConsumerId id, const std::vector<TopicOffset>& 
   for (const TopicOffset& offset : offsets)
     store(spi, id, offset, R"(
         DO UPDATE SET next_offset = excluded.next_offset, updated_at = clock_timestamp(), identity_offset = NULL,
-                      identity_timestamp = NULL, identity_checksum = NULL)");
+                      identity_timestamp = NULL, identity_checksum = NULL, identity_topic_id = NULL)");
 }
 
 void store_start(pg::Spi& spi, const Consumer& consumer) {

@@ -28,13 +28,14 @@ struct Taken {
 /// consumer as it was loaded: made anew after a change.
 class Step {
  public:
-  /// `before_fence` is called when messages have been applied and nothing is locked that others need; it may throw.
+  /// `topic_ids` as for Advancer. `before_fence` is called when messages have been applied and nothing is locked that
+  /// others need; it may throw.
   Step(
-      const Consumer& consumer, Oid server, Applier::Transaction transaction,
+      const Consumer& consumer, Oid server, Applier::Transaction transaction, std::vector<std::string> topic_ids,
       std::function<void()> before_fence = [] {})
       : consumer_(consumer),
         applier_(consumer, server, transaction),
-        advancer_(consumer),
+        advancer_(consumer, std::move(topic_ids)),
         before_fence_(std::move(before_fence)) {}
 
   // In the current transaction, as the current role. `stored` is what this owner of the partitions knows of them: rows

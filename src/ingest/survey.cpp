@@ -54,15 +54,13 @@ std::optional<Failure> offset_gap(const Consumer& consumer, const Place& place, 
       "offset " + std::to_string(stored) + " of " + describe(consumer, place) + " is not in the log any more", marks);
 }
 
-Failure identity_gap(const Consumer& consumer, const Place& place, int64_t stored, const Identity& identity,
+Failure identity_gap(const Consumer& consumer, const Place& place, int64_t stored, const std::string& why,
                      const kafka::Watermarks& marks) {
   Failure failure = gap_failure(
       consumer, place, stored,
       describe(consumer, place) + " is not the log any more that was read up to offset " + std::to_string(stored),
       marks);
-  failure.detail = "The message at offset " + std::to_string(identity.offset) +
-                   " is another one than the one that was taken last: the topic was made anew or cut off. " +
-                   failure.detail;
+  failure.detail.insert(0, why + " ");
   return failure;
 }
 
@@ -89,6 +87,20 @@ class Surveyor {
       add({topic, marks.partition}, marks);
   }
 
+  /// Those of topics that have another id now.
+  void compare_topics() {
+    survey_.topic_ids = pg::await(client_, client_.topic_ids(consumer_.topics, fdw::connect_timeout()));
+    for (const auto& [place, marks] : marks_) {
+      const auto found = stored_.find(place);
+      const std::string& id = survey_.topic_ids[static_cast<size_t>(place.first)];
+      if (found == stored_.end() || found->second.topic_id.empty() || id.empty() || id == found->second.topic_id ||
+          has_gap(place))
+        continue;
+      add_gap(place, identity_gap(consumer_, place, found->second.next_offset,
+                                  "The topic was deleted and made again: it has another id now.", marks));
+    }
+  }
+
   /// Those whose last message is another one now.
   void compare_identities(const fdw::Connection& few) {
     std::map<Place, Identity> identities;
@@ -99,10 +111,14 @@ class Surveyor {
       if (present) identities.emplace(place, *found->second.identity);
     }
     if (identities.empty()) return;
-    IdentityCheck check(few, consumer_.topics, identities);
+    IdentityCheck check(few, consumer_.topics, identities, survey_.topic_ids);
     for (const Place& place : check.wait()) {
       const PartitionState& state = stored_.at(place);
-      add_gap(place, identity_gap(consumer_, place, state.next_offset, *state.identity, marks_.at(place)));
+      add_gap(place, identity_gap(consumer_, place, state.next_offset,
+                                  "The message at offset " + std::to_string(state.identity->offset) +
+                                      " is another one than the one that was taken last: the topic was made anew or "
+                                      "cut off.",
+                                  marks_.at(place)));
     }
   }
 
@@ -174,6 +190,7 @@ Survey survey_log(kafka::Client& client, const fdw::Connection& few, const Consu
                   const PartitionStates& stored, const std::function<bool(int32_t)>& is_own) {
   Surveyor surveyor(client, consumer, stored);
   for (size_t topic = 0; topic < consumer.topics.size(); ++topic) surveyor.look(static_cast<int32_t>(topic), is_own);
+  surveyor.compare_topics();
   surveyor.compare_identities(few);
   return surveyor.finish();
 }

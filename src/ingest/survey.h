@@ -27,9 +27,10 @@ struct Gap {
 
 /// Where the consumer goes on in its partitions, and how far the log reaches now.
 struct Survey {
-  std::vector<kafka::Range> ranges;  ///< from the stored offset, or the earliest, to the end of the log; sorted
-  Offsets first;                     ///< of the partitions that have no stored offset yet: the earliest
-  std::vector<Gap> gaps;             ///< of partitions that are in ranges as if there were none
+  std::vector<kafka::Range> ranges;    ///< from the stored offset, or the earliest, to the end of the log; sorted
+  Offsets first;                       ///< of the partitions that have no stored offset yet: the earliest
+  std::vector<Gap> gaps;               ///< of partitions that are in ranges as if there were none
+  std::vector<std::string> topic_ids;  ///< of the consumer's topics; empty ones are not known
 };
 
 /// Asks the brokers about the partitions that `is_own` holds for, and whether their logs are still those that the

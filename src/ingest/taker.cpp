@@ -52,12 +52,13 @@ class StatementTime {
 
 }  // namespace
 
-Taker::Taker(const Consumer& consumer, Oid server, const fdw::Connection& few, PartitionStates stored, Pace& pace,
-             Status& status)
+Taker::Taker(const Consumer& consumer, Oid server, const fdw::Connection& few, PartitionStates stored,
+             std::vector<std::string> topic_ids, Pace& pace, Status& status)
     : consumer_(consumer),
       server_(server),
       few_(few),
       stored_(std::move(stored)),
+      topic_ids_(std::move(topic_ids)),
       pace_(pace),
       status_(status),
       activity_(consumer.statement.value_or("INSERT INTO " + consumer.stream_name + ", from topic " + consumer.topic)) {
@@ -66,7 +67,7 @@ Taker::Taker(const Consumer& consumer, Oid server, const fdw::Connection& few, P
 
 void Taker::renew() {
   catalog_seen_ = catalog_changes();
-  step_.emplace(consumer_, server_, Applier::Transaction::own, [this] { end_check(); });
+  step_.emplace(consumer_, server_, Applier::Transaction::own, topic_ids_, [this] { end_check(); });
 }
 
 bool Taker::take(const Portion& portion) {
@@ -108,7 +109,8 @@ bool Taker::jump(const std::vector<Gap>& gaps) {
   });
   if (!jumped) return false;
   for (const Gap& gap : gaps)
-    stored_[gap.place] = {.next_offset = gap.goes_on, .until = stored_[gap.place].until, .identity = {}};
+    stored_[gap.place] = {
+        .next_offset = gap.goes_on, .until = stored_[gap.place].until, .identity = {}, .topic_id = {}};
   return true;
 }
 
@@ -149,6 +151,7 @@ void Taker::note(const Taken& taken) {
   for (const auto& [place, tally] : taken.tallies) {
     if (!tally.identity) continue;
     stored_[place].identity = tally.identity;
+    stored_[place].topic_id = topic_ids_[static_cast<size_t>(place.first)];
     seen_[place].taken = now;
   }
   if (!taken.tallies.empty()) {
@@ -173,7 +176,7 @@ void Taker::begin_check(std::span<const kafka::Message> messages) {
     wanted.emplace(place, *stored->second.identity);
     seen.compared = now;
   }
-  if (!wanted.empty()) check_.emplace(few_, consumer_.topics, std::move(wanted));
+  if (!wanted.empty()) check_.emplace(few_, consumer_.topics, std::move(wanted), topic_ids_);
 }
 
 void Taker::end_check() {

@@ -33,9 +33,9 @@ struct Stop {
 /// A worker's way to take portions of the log: a transaction for each, with the rows, the dead letters and the offsets.
 class Taker {
  public:
-  /// `few` is how to look at single messages.
-  Taker(const Consumer& consumer, Oid server, const fdw::Connection& few, PartitionStates stored, Pace& pace,
-        Status& status);
+  /// `few` is how to look at single messages, `topic_ids` as Survey has them.
+  Taker(const Consumer& consumer, Oid server, const fdw::Connection& few, PartitionStates stored,
+        std::vector<std::string> topic_ids, Pace& pace, Status& status);
 
   /// False: the fence was lost, somebody changes the consumer. Throws Stop behind what comes before a message that
   /// stops the consumer, what is above, and what PostgreSQL or Kafka raise.
@@ -68,6 +68,7 @@ class Taker {
   Oid server_;
   fdw::Connection few_;
   PartitionStates stored_;
+  std::vector<std::string> topic_ids_;
   Pace& pace_;
   Status& status_;
   std::string activity_;  ///< as pg_stat_activity shows it

@@ -173,6 +173,14 @@ Pending<std::vector<int64_t>> Client::offsets_for_times(std::string topic, std::
   });
 }
 
+Pending<std::vector<std::string>> Client::topic_ids(std::vector<std::string> topics,
+                                                    std::chrono::milliseconds timeout) {
+  return impl_->ask(
+      "", [topics = std::move(topics), deadline = Deadline(timeout)](rd_kafka_t* handle, const std::stop_token& stop) {
+        return query_topic_ids(handle, topics, deadline, stop);
+      });
+}
+
 Pending<std::vector<std::optional<int64_t>>> Client::committed_offsets(std::string group, std::string topic,
                                                                        std::vector<int32_t> partitions,
                                                                        std::chrono::milliseconds timeout) {

@@ -107,6 +107,9 @@ class Client {
   /// none.
   Pending<std::vector<int64_t>> offsets_for_times(std::string topic, std::vector<TimePoint> points,
                                                   std::chrono::milliseconds timeout);
+  /// The ids of the topics, in their order: another one after a topic was deleted and made again. Empty where it is not
+  /// told: by librdkafka before 2.4, by Kafka before 2.8, and of a topic that is not there or may not be seen.
+  Pending<std::vector<std::string>> topic_ids(std::vector<std::string> topics, std::chrono::milliseconds timeout);
   /// What the consumer group has committed, per partition; absent where it has nothing. not_authorized names the group.
   Pending<std::vector<std::optional<int64_t>>> committed_offsets(std::string group, std::string topic,
                                                                  std::vector<int32_t> partitions,

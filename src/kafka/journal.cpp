@@ -51,7 +51,7 @@ std::string Journal::redacted(std::string_view text) const {
 }
 
 void Journal::throw_unanswered(const std::string& what) const {
-  if (reached_ && trouble_.empty()) throw Error(ErrorClass::timed_out, what);
+  if (reached_ && trouble_.empty()) throw Error(ErrorClass::timed_out, what, "The brokers are " + brokers_ + ".");
   std::string reason = trouble_;
   if (reason.starts_with(brokers_ + ": ")) reason.erase(0, brokers_.size() + 2);
   throw Error(ErrorClass::unreachable,

@@ -47,6 +47,10 @@ std::vector<int64_t> query_offsets_for_times(rd_kafka_t* handle, const std::stri
                                              const std::vector<TimePoint>& points, Deadline deadline,
                                              const std::stop_token& stop);
 
+/// Never throws: an id that is not told is empty.
+std::vector<std::string> query_topic_ids(rd_kafka_t* handle, const std::vector<std::string>& topics, Deadline deadline,
+                                         const std::stop_token& stop);
+
 /// By a client of its own, which belongs to the group, but does not join it.
 std::vector<std::optional<int64_t>> query_committed_offsets(const Properties& properties, const std::string& group,
                                                             const std::string& topic,

@@ -134,6 +134,7 @@ bool Scan::ready() {
     const bool asks = topic_ && !selected().empty();
     if (asks && !topic_->ready(without_times(selected()).all())) return false;
     open();
+    event_.reset();  // the topic may be read with another client than it was asked with
   }
   return nothing_wanted_ || source_->ready();
 }

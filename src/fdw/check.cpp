@@ -11,6 +11,7 @@
 #include "pg/arguments.h"
 #include "pg/datum.h"
 #include "pg/fail.h"
+#include "pg/utf8.h"
 #include "pg/wait.h"
 
 extern "C" {
@@ -362,8 +363,9 @@ void return_steps(FunctionCallInfo fcinfo, const std::vector<CheckedStep>& steps
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const CheckedStep& step : steps) {
       // Brokers give hosts, topics and reasons: any bytes.
-      Datum values[] = {CStringGetTextDatum(step.name.c_str()), BoolGetDatum(step.ok.value_or(false)),
-                        CStringGetTextDatum(pg::printable(step.detail)), CStringGetTextDatum(pg::printable(step.hint))};
+      Datum values[] = {CStringGetTextDatum(pg::readable(step.name.c_str())), BoolGetDatum(step.ok.value_or(false)),
+                        CStringGetTextDatum(pg::readable(step.detail.c_str())),
+                        CStringGetTextDatum(pg::readable(step.hint.c_str()))};
       bool nulls[] = {false, !step.ok, step.detail.empty(), step.hint.empty()};
       tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }

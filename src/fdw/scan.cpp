@@ -213,11 +213,7 @@ void Scan::leave() {
 SharedRanges::Work Scan::work() const {
   if (shared_work_.empty()) return {.messages = source_->counters(), .rows = builder_.counters()};
   SharedRanges::Work total{};
-  for (const auto& [messages, rows] : shared_work_) {
-    total.messages += messages;
-    total.rows.decoded += rows.decoded;
-    total.rows.in_error += rows.in_error;
-  }
+  for (const SharedRanges::Work& work : shared_work_) total += work;
   return total;
 }
 

@@ -67,6 +67,19 @@ def test_a_sample_of_large_messages_keeps_within_a_buffer_of_its_own(db, large_m
     assert rows == MESSAGES and width == 8
 
 
+def test_messages_of_a_topic_that_fit_a_limit_are_not_held(db, large_messages):
+    topic = db.value("SELECT split_part(ftoptions[1], '=', 2) FROM pg_foreign_table WHERE ftrelid = 'log'::regclass")
+    query = "SELECT count(*), sum(length(value)) FROM kafka_messages(%s, 'earliest', max_messages => 1000)"
+    with db.connect() as session:
+        session.execute("SET kafka_fdw.fetch_buffer = '8 MB'; SET work_mem = '1 MB'")
+        session.execute("SELECT length(value) FROM log LIMIT 1").fetchall()
+        pid = session.info.backend_pid
+        forget_highest(pid)
+        before = highest_kb(pid)
+        assert session.execute(query, [topic]).fetchone() == (MESSAGES, MESSAGES * MESSAGE_BYTES)
+        assert (highest_kb(pid) - before) / 1024 < 64
+
+
 ENDINGS = [
     "SELECT count(why) FROM junk",
     "SELECT a FROM bad",

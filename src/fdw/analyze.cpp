@@ -23,6 +23,8 @@ constexpr int64_t most_pieces = 200;
 /// For the average size of a message.
 constexpr int64_t sized_messages = 100;
 
+size_t most_sample_bytes() { return fetch_buffer_bytes() / 2; }
+
 int64_t count_offsets(const std::vector<kafka::Range>& ranges) {
   int64_t count = 0;
   for (const kafka::Range& range : ranges) count += range.to - range.from;
@@ -125,12 +127,19 @@ double average_size(OwnedReading& reading, const std::vector<kafka::Range>& log)
   return static_cast<double>(counters.bytes) / static_cast<double>(counters.messages);
 }
 
+/// All rows of the sample are held at once: where messages are large there are fewer of them.
+int64_t sample_size(OwnedReading& reading, const std::vector<kafka::Range>& log, int most) {
+  const double bytes = average_size(reading, log);
+  if (bytes * most <= static_cast<double>(most_sample_bytes())) return most;
+  return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(most_sample_bytes()) / bytes));
+}
+
 int acquire_sample_rows(Relation relation, int level, HeapTuple* rows, int most, double* total_rows,
                         double* dead_rows) {
   return pg::entry([&] {
     OwnedReading reading(load_table(relation), relation->rd_rel->relowner);
     const std::vector<kafka::Range> log = whole_log(reading);
-    const std::vector<kafka::Range> pieces = choose_pieces(log, most);
+    const std::vector<kafka::Range> pieces = choose_pieces(log, sample_size(reading, log, most));
     reading.source().read(pieces);
     const int count = Sampler(relation, reading).take(rows, most);
     reading.close();

@@ -11,6 +11,7 @@
 #include "pg/arguments.h"
 #include "pg/datum.h"
 #include "pg/fail.h"
+#include "pg/utf8.h"
 #include "pg/wait.h"
 
 extern "C" {
@@ -62,6 +63,7 @@ class Check {
   bool find_topic();
   void read_message();
 
+  bool pass_over(const kafka::Endpoint& endpoint);
   void check_endpoint(const kafka::Endpoint& endpoint, const kafka::EndpointReport& report);
   void check_advertised(const kafka::BrokerInfo& broker, const kafka::EndpointReport& report);
   std::vector<kafka::EndpointReport> probe(const std::vector<kafka::Endpoint>& endpoints, kafka::Greet greet);
@@ -187,9 +189,21 @@ void Check::check_endpoint(const kafka::Endpoint& endpoint, const kafka::Endpoin
                  : "Check the address, and that no firewall is between this machine and the broker.");
 }
 
+/// Whether a client does so.
+bool Check::pass_over(const kafka::Endpoint& endpoint) {
+  if (!is_passed_over(connection_.properties, endpoint)) return false;
+  failed("connect " + endpoint.name(),
+         "clients pass it over: its protocol is " + endpoint.protocol + ", theirs another one",
+         hint_for_passed_over(endpoint));
+  return true;
+}
+
 bool Check::reach_brokers() {
   std::vector<kafka::Endpoint> endpoints = kafka::parse_endpoints(connection_.brokers);
+  if (endpoints.empty())
+    return failed(connect_step, "the list of brokers is empty", "Name brokers as host:port, separated by commas.");
   if (endpoints.size() > max_brokers) endpoints.resize(max_brokers);
+  std::erase_if(endpoints, [this](const kafka::Endpoint& endpoint) { return pass_over(endpoint); });
   const auto reports = probe(endpoints, greeting_of(connection_.properties));
   for (size_t i = 0; i < reports.size(); ++i) check_endpoint(endpoints[i], reports[i]);
   return !reached_.empty();
@@ -362,8 +376,9 @@ void return_steps(FunctionCallInfo fcinfo, const std::vector<CheckedStep>& steps
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const CheckedStep& step : steps) {
       // Brokers give hosts, topics and reasons: any bytes.
-      Datum values[] = {CStringGetTextDatum(step.name.c_str()), BoolGetDatum(step.ok.value_or(false)),
-                        CStringGetTextDatum(pg::printable(step.detail)), CStringGetTextDatum(pg::printable(step.hint))};
+      Datum values[] = {CStringGetTextDatum(pg::readable(step.name.c_str())), BoolGetDatum(step.ok.value_or(false)),
+                        CStringGetTextDatum(pg::readable(step.detail.c_str())),
+                        CStringGetTextDatum(pg::readable(step.hint.c_str()))};
       bool nulls[] = {false, !step.ok, step.detail.empty(), step.hint.empty()};
       tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }

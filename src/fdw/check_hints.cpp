@@ -13,6 +13,15 @@ std::string security_protocol(const kafka::Properties& properties) {
 
 }  // namespace
 
+bool is_passed_over(const kafka::Properties& properties, const kafka::Endpoint& endpoint) {
+  return !endpoint.protocol.empty() && endpoint.protocol != security_protocol(properties);
+}
+
+std::string hint_for_passed_over(const kafka::Endpoint& endpoint) {
+  return "Set the server's \"security.protocol\" to " + endpoint.protocol +
+         ", or leave the protocol out of its \"brokers\".";
+}
+
 kafka::Greet greeting_of(const kafka::Properties& properties) {
   const std::string protocol = security_protocol(properties);
   if (protocol == "plaintext") return kafka::Greet::as_client_without_sasl;

@@ -10,6 +10,10 @@
 /// What to change, by what listeners and librdkafka tell.
 namespace kafka_fdw::fdw {
 
+/// A broker with another protocol than the client's is passed over by librdkafka.
+bool is_passed_over(const kafka::Properties& properties, const kafka::Endpoint& endpoint);
+std::string hint_for_passed_over(const kafka::Endpoint& endpoint);
+
 /// How to greet listeners as a client with these properties: not at all where it speaks TLS.
 kafka::Greet greeting_of(const kafka::Properties& properties);
 

@@ -61,12 +61,12 @@ bool stays_longer(const Kept& a, const Kept& b) {
   return std::tie(a.late, a.behind, a.partition) < std::tie(b.late, b.behind, b.partition);
 }
 
-/// The rows of the result. Those of one partition go where they belong at once; of several partitions with a limit the
-/// oldest are kept, or the newest.
+/// The rows of the result. They go where they belong at once; where there are more than the limit in several
+/// partitions, the oldest are kept, or the newest.
 class Result {
  public:
-  Result(FunctionCallInfo fcinfo, const Wanted& wanted, bool several_partitions)
-      : limit_(several_partitions ? wanted.limit : std::nullopt), newest_(wanted.newest) {
+  Result(FunctionCallInfo fcinfo, const Wanted& wanted, bool choose)
+      : limit_(choose ? wanted.limit : std::nullopt), newest_(wanted.newest) {
     pg::call([&] { InitMaterializedSRF(fcinfo, 0); });
     result_ = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     row_context_ = pg::call(
@@ -137,6 +137,18 @@ void check_partition(OwnedReading& reading, const Wanted& wanted) {
              "topic \"" + wanted.table.topic + "\" has no partition " + std::to_string(*wanted.partition));
 }
 
+/// Whether several partitions may have more messages than the limit.
+bool must_choose(const std::vector<kafka::Range>& ranges, const std::optional<int64_t>& limit) {
+  if (!limit || ranges.size() < 2) return false;
+  int64_t left = *limit;
+  for (const kafka::Range& range : ranges) {
+    const int64_t length = range.to - range.from;
+    if (length > left) return true;
+    left -= length;
+  }
+  return false;
+}
+
 /// Partition by partition, so that of each no more than the limit is fetched.
 void read_messages(FunctionCallInfo fcinfo, const Wanted& wanted) {
   OwnedReading reading(wanted.table, GetUserId());
@@ -146,7 +158,7 @@ void read_messages(FunctionCallInfo fcinfo, const Wanted& wanted) {
                               : kafka::OffsetSet::all();
   const std::vector<kafka::Range> ranges =
       reading.topic().ranges(partitions & reading.topic().default_range(partitions));
-  Result result(fcinfo, wanted, ranges.size() > 1);
+  Result result(fcinfo, wanted, must_choose(ranges, wanted.limit));
   for (const kafka::Range& range : ranges) {
     reading.source().read({range});
     for (int64_t count = 0; !wanted.limit || count < *wanted.limit; ++count) {

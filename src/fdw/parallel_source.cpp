@@ -67,7 +67,11 @@ bool ParallelSource::may_give(const kafka::Message& message) {
   return false;
 }
 
-void ParallelSource::report() { shared_->work(place_) = {.messages = counters(), .rows = rows_}; }
+void ParallelSource::report() {
+  SharedRanges::Work work = before_;
+  work += {.messages = counters(), .rows = rows_};
+  shared_->work(place_) = work;
+}
 
 void ParallelSource::close() {
   source_.close();

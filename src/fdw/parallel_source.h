@@ -13,7 +13,7 @@ class ParallelSource final : public MessageSource {
  public:
   /// The view and the shared ranges must outlive the source. `rows` are what else this process reports of its work.
   ParallelSource(TopicView& topic, SharedRanges& shared, int place, const pg::RowBuilder::Counters& rows)
-      : shared_(&shared), place_(place), rows_(rows), source_(topic) {}
+      : shared_(&shared), place_(place), before_(shared.work(place)), rows_(rows), source_(topic) {}
 
   /// Those that were dealt, for this scan or rescan.
   void begin(std::vector<kafka::Range> ranges);
@@ -38,6 +38,7 @@ class ParallelSource final : public MessageSource {
 
   SharedRanges* shared_;  ///< null: it is gone
   int place_;
+  SharedRanges::Work before_;  ///< of the worker that had the place in the scan before this rescan
   const pg::RowBuilder::Counters& rows_;
   KafkaSource source_;
   std::vector<kafka::Range> ranges_;

@@ -134,6 +134,7 @@ bool Scan::ready() {
     const bool asks = topic_ && !selected().empty();
     if (asks && !topic_->ready(without_times(selected()).all())) return false;
     open();
+    event_.reset();  // the topic may be read with another client than it was asked with
   }
   return nothing_wanted_ || source_->ready();
 }
@@ -212,11 +213,7 @@ void Scan::leave() {
 SharedRanges::Work Scan::work() const {
   if (shared_work_.empty()) return {.messages = source_->counters(), .rows = builder_.counters()};
   SharedRanges::Work total{};
-  for (const auto& [messages, rows] : shared_work_) {
-    total.messages += messages;
-    total.rows.decoded += rows.decoded;
-    total.rows.in_error += rows.in_error;
-  }
+  for (const SharedRanges::Work& work : shared_work_) total += work;
   return total;
 }
 

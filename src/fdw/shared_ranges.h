@@ -28,10 +28,17 @@ class SharedRanges {
     int64_t to;
     int64_t claimed;  ///< end of what it may give out for now
   };
-  /// What a process has done, of all rescans together.
+  /// What the processes with a place have done, of all rescans together: each rescan has new workers.
   struct Work {
     MessageSource::Counters messages;
     pg::RowBuilder::Counters rows;
+
+    Work& operator+=(const Work& other) noexcept {
+      messages += other.messages;
+      rows.decoded += other.rows.decoded;
+      rows.in_error += other.rows.in_error;
+      return *this;
+    }
   };
 
   static size_t size(int process_count) noexcept;

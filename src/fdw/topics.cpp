@@ -1,7 +1,7 @@
 #include "fdw/scoped_lease.h"
 #include "fdw/server.h"
 #include "fdw/watermarks.h"
-#include "pg/arguments.h"
+#include "pg/datum.h"
 
 extern "C" {
 #include "funcapi.h"
@@ -19,7 +19,8 @@ void return_topics(FunctionCallInfo fcinfo, const std::vector<kafka::TopicInfo>&
     InitMaterializedSRF(fcinfo, 0);
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const kafka::TopicInfo& topic : topics) {
-      Datum values[] = {CStringGetTextDatum(topic.name.c_str()),
+      // Brokers give names: any bytes.
+      Datum values[] = {CStringGetTextDatum(pg::printable(topic.name)),
                         Int32GetDatum(static_cast<int32>(topic.partitions.size())),
                         Int32GetDatum(topic.replication_factor), BoolGetDatum(topic.internal)};
       bool nulls[] = {false, false, false, false};

@@ -1,7 +1,5 @@
 #include "ingest/failure.h"
 
-#include <new>
-
 extern "C" {
 #include "utils/errcodes.h"
 }
@@ -87,24 +85,13 @@ bool is_too_much(const Failure& failure) {
 }
 
 Failure failure_of_current_exception() {
-  Failure failure;
+  Failure failure = failure_of_error(*pg::error_of_current_exception());
   try {
     throw;
-  } catch (const pg::Error& error) {
-    return failure_of_error(*error.data());
-  } catch (const std::bad_alloc&) {
-    failure.failure_class = FailureClass::transient;
-    failure.message = "out of memory";
-    failure.sqlstate = "53200";
   } catch (const kafka::Error& error) {
     failure.failure_class = classify(error.error_class());
-    failure.message = error.what();
-    failure.detail = error.detail();
-    failure.hint = error.hint();
-    failure.sqlstate = error.sqlstate();
-  } catch (const std::exception& error) {
-    failure.message = error.what();
-    failure.sqlstate = "XX000";
+  } catch (...) {
+    // Its SQLSTATE has said all.
   }
   return failure;
 }

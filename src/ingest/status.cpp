@@ -2,6 +2,7 @@
 
 #include "ingest/state.h"
 #include "ingest/transaction.h"
+#include "pg/utf8.h"
 
 #include <utility>
 
@@ -115,8 +116,8 @@ void Status::log_change(const Failure* reason) const {
 
 void Status::log(const std::string& line) const {
   pg::call([&] {
-    ereport(LOG,
-            (errmsg("consumer %lld, worker %d: %s", static_cast<long long>(consumer_), slots_.own(), line.c_str())));
+    ereport(LOG, (errmsg("consumer %lld, worker %d: %s", static_cast<long long>(consumer_), slots_.own(),
+                         pg::readable(line.c_str()))));
   });
 }
 

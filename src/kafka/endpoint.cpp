@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 #include <mutex>
 #include <system_error>
 
@@ -44,8 +45,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(blanks) + 1 - begin);
 }
 
-Endpoint parse_endpoint(std::string_view text) {
-  if (const size_t protocol = text.find("://"); protocol != text.npos) text.remove_prefix(protocol + 3);
+Endpoint parse_address(std::string_view text) {
   if (text.starts_with('[')) {
     const size_t bracket = std::min(text.find(']'), text.size());
     const std::string_view rest = text.substr(std::min(bracket + 1, text.size()));
@@ -55,6 +55,15 @@ Endpoint parse_endpoint(std::string_view text) {
   const bool bare_v6 = host_end != text.find(':');
   if (host_end == text.npos || bare_v6) return {std::string(text), "9092"};
   return {std::string(text.substr(0, host_end)), std::string(text.substr(host_end + 1))};
+}
+
+Endpoint parse_endpoint(std::string_view text) {
+  const size_t mark = text.find("://");
+  if (mark == text.npos) return parse_address(text);
+  Endpoint endpoint = parse_address(text.substr(mark + 3));
+  std::ranges::transform(text.substr(0, mark), std::back_inserter(endpoint.protocol),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return endpoint;
 }
 
 std::string numeric(const addrinfo& address) {

@@ -14,6 +14,7 @@ namespace kafka_fdw::kafka {
 struct Endpoint {
   std::string host;
   std::string port;
+  std::string protocol = {};  ///< in lower case; empty: none is given
 
   std::string name() const;  ///< host:port
   bool operator==(const Endpoint&) const = default;

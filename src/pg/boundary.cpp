@@ -14,7 +14,8 @@ namespace {
 
 int64_t live_objects = 0;
 
-/// What an error says, in the server's encoding, or in UTF-8 where it shows parts of a message.
+/// What an error says, in the server's encoding but for words of a broker, or in UTF-8 where it shows parts of a
+/// message.
 struct Parts {
   const char* sqlstate;
   const char* message;
@@ -30,9 +31,9 @@ ErrorPtr make_error(Parts parts) {
       [](void* arg) {
         auto* p = static_cast<Parts*>(arg);
         ereport(ERROR, (errcode(sqlstate_of(p->sqlstate)),
-                        errmsg_internal("%s", p->utf8 ? readable_utf8(p->message) : p->message),
-                        p->detail[0] != '\0' ? errdetail_internal("%s", p->detail) : 0,
-                        p->hint[0] != '\0' ? errhint("%s", p->hint) : 0));
+                        errmsg_internal("%s", p->utf8 ? readable_utf8(p->message) : readable(p->message)),
+                        p->detail[0] != '\0' ? errdetail_internal("%s", readable(p->detail)) : 0,
+                        p->hint[0] != '\0' ? errhint("%s", readable(p->hint)) : 0));
       },
       &parts));
 }

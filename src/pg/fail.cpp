@@ -1,5 +1,7 @@
 #include "pg/fail.h"
 
+#include "pg/utf8.h"
+
 namespace kafka_fdw::pg {
 
 void fail(int sqlstate, const std::string& message, const std::string& hint, const std::string& detail) {
@@ -13,7 +15,8 @@ void fail(int sqlstate, const std::string& message, const std::string& hint, con
 
 void tell(int level, const std::string& message, const std::string& hint) {
   call([&] {
-    ereport(level, (errmsg_internal("%s", message.c_str()), hint.empty() ? 0 : errhint("%s", hint.c_str())));
+    ereport(level, (errmsg_internal("%s", readable(message.c_str())),
+                    hint.empty() ? 0 : errhint("%s", readable(hint.c_str()))));
   });
 }
 

@@ -1,10 +1,12 @@
 #include "pg/utf8.h"
 
 #include <algorithm>
+#include <cstring>
 
 extern "C" {
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -18,6 +20,13 @@ bool is_ascii(std::string_view bytes) {
   return std::ranges::none_of(bytes, [](char byte) { return byte == '\0' || IS_HIGHBIT_SET(byte); });
 }
 
+size_t copy_ascii(std::string_view bytes, char** copied) {
+  const auto end = std::ranges::find_if(bytes, [](char byte) { return byte == '\0' || IS_HIGHBIT_SET(byte); });
+  const auto length = static_cast<size_t>(end - bytes.begin());
+  *copied = pnstrdup(bytes.data(), length);
+  return length;
+}
+
 /// Converts from the beginning until something cannot be; returns how many bytes it could.
 size_t convert(std::string_view bytes, char** converted) {
   const int encoding = GetDatabaseEncoding();
@@ -27,8 +36,9 @@ size_t convert(std::string_view bytes, char** converted) {
     *converted = pnstrdup(bytes.data(), valid);
     return valid;
   }
-  const Oid function = FindDefaultConversionProc(PG_UTF8, encoding);
-  if (!OidIsValid(function)) return 0;
+  // Outside of a transaction, where workers deal with what failed, the catalog cannot be asked.
+  const Oid function = IsTransactionState() ? FindDefaultConversionProc(PG_UTF8, encoding) : InvalidOid;
+  if (!OidIsValid(function)) return copy_ascii(bytes, converted);
   const Size size = bytes.size() * MAX_CONVERSION_GROWTH + 1;
   *converted = static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, size));
   auto* source = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
@@ -60,6 +70,11 @@ char* readable_utf8(std::string_view bytes) {
     bytes.remove_prefix(std::min(static_cast<size_t>(pg_utf_mblen(rest)), bytes.size()));
   }
   return text.data;
+}
+
+const char* readable(const char* text) {
+  const bool valid = pg_verify_mbstr(GetDatabaseEncoding(), text, static_cast<int>(strlen(text)), true);
+  return valid ? text : readable_utf8(text);
 }
 
 }  // namespace kafka_fdw::pg

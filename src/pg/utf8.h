@@ -12,4 +12,8 @@ char* text_of_utf8(std::string_view bytes);
 /// With question marks in place of what cannot be shown.
 char* readable_utf8(std::string_view bytes);
 
+/// What holds names of this database and words of a broker: as it is where it is valid in the server's encoding, else
+/// as readable_utf8.
+const char* readable(const char* text);
+
 }  // namespace kafka_fdw::pg

@@ -92,3 +92,24 @@ def test_it_can_be_cancelled_while_it_waits(stalled):
     with pytest.raises(psycopg.errors.QueryCanceled):
         stalled.execute(QUERY)
     assert time.monotonic() - start < 5
+
+
+def test_a_plan_made_when_topics_were_small_is_not_slower(db, broker, topics):
+    """The client for few messages gives way to another one, which is listened to from then on."""
+    create_tables(db, topics)
+    fill(broker, topics, 1)
+    db.execute("SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0")
+    query = "SELECT count(*) FROM events"
+    db.execute(f"PREPARE old AS {query}")
+    db.execute("EXECUTE old")
+    fill(broker, topics, 12_000)
+
+    def seconds(statement):
+        start = time.monotonic()
+        assert db.value(statement) == 12_001 * TOPICS
+        return time.monotonic() - start
+
+    db.execute(f"SET kafka_fdw.metadata_ttl = 0; PREPARE new AS {query}")
+    times = [(seconds("EXECUTE old"), seconds("EXECUTE new")) for _ in range(10)]
+    old, new = (min(column) for column in zip(*times, strict=True))
+    assert old < new + 0.08, "it waits for the next look around, which is every 0.1 s"

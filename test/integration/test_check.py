@@ -111,6 +111,23 @@ def test_a_wrong_host_name(check):
         assert checked.outcome(step) == NOT_TRIED
 
 
+@pytest.mark.parametrize("brokers", [",", " "])
+def test_an_empty_list_of_brokers(check, brokers):
+    detail, hint = check(brokers).failure("connect")
+    assert detail == "the list of brokers is empty" and "host:port" in hint
+
+
+def test_a_broker_whose_protocol_is_not_the_client_s(check, secured):
+    """As Kafka's own settings write listeners; librdkafka would not connect to it."""
+    address = secured.address("PLAINTEXT")
+    detail, hint = check(f"SSL://{address}").failure(f"connect {address}")
+    assert "protocol is ssl" in detail and '"security.protocol" to ssl' in hint
+
+
+def test_a_broker_with_the_client_s_protocol(check, secured):
+    assert all(ok for _, ok, _, _ in check(f"PlainText://{secured.address('PLAINTEXT')}").rows)
+
+
 def test_a_closed_port(check):
     with port_that(listens=False) as address:
         detail, hint = check(address).failure(f"connect {address}")

@@ -1,10 +1,12 @@
-"""Messages made to hurt, and plans that the reader of such messages must fit into."""
+"""Messages made to hurt, plans that the reader of such messages must fit into, and brokers that talk nonsense."""
 
 import contextlib
 import time
 
 import psycopg
 import pytest
+from support import wait_for
+from support.fake_broker import FakeBroker
 
 TABLE = "SERVER pipeline_kafka OPTIONS (topic '{}', format 'json'"
 
@@ -57,3 +59,37 @@ def test_a_long_list_can_be_cancelled_while_it_is_looked_at(db, broker, topic):
     whole = min(seconds() for _ in range(2))
     db.execute(f"SET statement_timeout = {int(whole * 1000 / 3)}")
     assert min(seconds() for _ in range(3)) < whole * 0.8
+
+
+NO_TEXT = b"bad\xff\xfe"
+
+
+@pytest.fixture
+def fake(bare_db):
+    """A server whose broker is none: its topics and its reason for letting nobody in are no text."""
+    with contextlib.closing(FakeBroker(topics=[b"good", NO_TEXT], refusal=b"never " + NO_TEXT)) as broker:
+        bare_db.execute(f"""CREATE EXTENSION kafka_fdw;
+            CREATE SERVER fake FOREIGN DATA WRAPPER kafka_fdw OPTIONS (brokers '{broker.bootstrap}');
+            CREATE SERVER closed FOREIGN DATA WRAPPER kafka_fdw OPTIONS (brokers '{broker.bootstrap}',
+              "security.protocol" 'sasl_plaintext', "sasl.mechanism" 'PLAIN');
+            CREATE USER MAPPING FOR CURRENT_USER SERVER closed OPTIONS ("sasl.username" 'somebody', "sasl.password" 'secret');
+            CREATE FOREIGN TABLE bad (id int) SERVER closed OPTIONS (topic 'bad');
+            CREATE TABLE stream (id int)""")
+        yield bare_db
+
+
+def test_names_of_topics_that_are_no_text_are_shown_as_bytes(fake):
+    assert fake.execute("SELECT topic FROM kafka_topics('fake')") == [("\\x" + NO_TEXT.hex(),), ("good",)]
+
+
+def test_words_of_a_broker_that_are_no_text_can_be_read(fake):
+    with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification, match=r"never bad\?\?"):
+        fake.execute("SELECT * FROM bad")
+    detail = fake.value("SELECT detail FROM kafka_check('bad', 'closed') WHERE step = 'log in'")
+    assert "never bad??" in detail
+
+
+def test_the_state_of_a_consumer_tells_such_words(fake):
+    fake.execute("SELECT kafka_consume_begin('stream', 'bad', server => 'closed')")
+    error = wait_for(lambda: fake.value("SELECT last_error FROM kafka_stat_consumers"), what="the error of the consumer")
+    assert "never bad??" in error

@@ -52,6 +52,34 @@ def test_a_scan_of_large_messages_keeps_within_its_buffer(db, large_messages, bu
         print(f"{buffer_mb} MB: grew by {grown_mb:.1f} MB")
 
 
+def test_a_sample_of_large_messages_keeps_within_a_buffer_of_its_own(db, large_messages):
+    buffer_mb = 8
+    with db.connect() as session:
+        session.execute(f"SET kafka_fdw.fetch_buffer = '{buffer_mb} MB'")
+        session.execute("SELECT length(value) FROM log LIMIT 1").fetchall()
+        pid = session.info.backend_pid
+        forget_highest(pid)
+        before = highest_kb(pid)
+        session.execute("ANALYZE log")
+        assert (highest_kb(pid) - before) / 1024 < 2 * buffer_mb + 4 * MESSAGE_BYTES / 2**20
+    rows, width = db.execute("""SELECT reltuples, avg_width FROM pg_class JOIN pg_stats ON tablename = relname
+                                 WHERE relname = 'log' AND attname = 'offs'""")[0]
+    assert rows == MESSAGES and width == 8
+
+
+def test_messages_of_a_topic_that_fit_a_limit_are_not_held(db, large_messages):
+    topic = db.value("SELECT split_part(ftoptions[1], '=', 2) FROM pg_foreign_table WHERE ftrelid = 'log'::regclass")
+    query = "SELECT count(*), sum(length(value)) FROM kafka_messages(%s, 'earliest', max_messages => 1000)"
+    with db.connect() as session:
+        session.execute("SET kafka_fdw.fetch_buffer = '8 MB'; SET work_mem = '1 MB'")
+        session.execute("SELECT length(value) FROM log LIMIT 1").fetchall()
+        pid = session.info.backend_pid
+        forget_highest(pid)
+        before = highest_kb(pid)
+        assert session.execute(query, [topic]).fetchone() == (MESSAGES, MESSAGES * MESSAGE_BYTES)
+        assert (highest_kb(pid) - before) / 1024 < 64
+
+
 ENDINGS = [
     "SELECT count(why) FROM junk",
     "SELECT a FROM bad",

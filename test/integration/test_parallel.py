@@ -34,7 +34,7 @@ def scan_of(session, query):
     plan, = session.execute(f"EXPLAIN (ANALYZE, FORMAT json) {query}").fetchone()[0]
     plan = plan["Plan"]
     while plan["Node Type"] != "Foreign Scan":
-        plan, = plan["Plans"]
+        plan = plan["Plans"][-1]
     return plan
 
 
@@ -55,6 +55,18 @@ def test_every_message_is_read_once(session, broker, topic, partitions, leader):
     assert sum(read) == scan["Messages"] == COUNT
     if leader == "off":
         assert read[0] == 0 and sum(messages > 0 for messages in read) >= 2, read
+
+
+def test_the_work_of_rescans_is_added_up(session, broker, topic):
+    """Each rescan has workers of its own."""
+    name = topic()
+    broker.produce(name, *('{"n": 1}' for _ in range(60_000)))
+    create_table(session, name)
+    for method in ("material", "hashjoin", "mergejoin"):
+        session.execute(f"SET enable_{method} = off")
+    query = "SELECT * FROM (VALUES (1), (2), (3)) v(i) LEFT JOIN (SELECT count(*) AS n, sum(n) FROM log) s ON s.n > i"
+    scan = scan_of(session, query)
+    assert sum(process["Messages"] for process in scan["Processes"]) == scan["Messages"] == scan["Decoded"] == 180_000
 
 
 def test_an_error_of_a_worker_names_its_message(session, broker, topic):

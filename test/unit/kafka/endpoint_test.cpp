@@ -25,6 +25,7 @@ std::vector<std::string> names(std::string_view brokers) {
 TEST(Endpoints, AreReadAsLibrdkafkaReadsThem) {
   EXPECT_THAT(names("a:1,b,c.example:9093"), ElementsAre("a:1", "b:9092", "c.example:9093"));
   EXPECT_THAT(names(" SASL_SSL://a:1 ,\tb:2\n"), ElementsAre("a:1", "b:2"));
+  EXPECT_EQ(parse_endpoints("SASL_SSL://a:1")[0].protocol, "sasl_ssl");
   EXPECT_THAT(names("[::1]:1,[fe80::2],::3"), ElementsAre("[::1]:1", "[fe80::2]:9092", "[::3]:9092"));
   EXPECT_THAT(names("a:1,,a:1,"), ElementsAre("a:1"));
   EXPECT_THAT(names(""), IsEmpty());

@@ -65,7 +65,7 @@ class Load:
     def _run(self):
         try:
             while not self._end.wait(self._chance.uniform(0, 0.1)):
-                burst = [message(self._chance) for _ in range(self._chance.choice((1, 10, 100, 300)))]
+                burst = [message(self._chance) for _ in range(self._chance.choice((1, 10, 10, 100, 100, 300, 300, 2000)))]
                 if self._chance.randrange(TRANSACTION_EVERY) == 0:
                     self._send_in_transaction(burst)
                 else:

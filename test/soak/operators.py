@@ -7,7 +7,7 @@ import time
 
 import psycopg
 from load import TOPIC
-from streams import STREAMS
+from streams import LETTERS, STREAMS
 from support.waiting import wait_for
 
 TABLES = ("events", "sought")
@@ -28,13 +28,14 @@ def is_passing(error):
 class Operator:
     """Deals the actions below, a shuffled deck of them after the other, from a thread while its block runs."""
 
-    ACTIONS = ("change_parallelism", "change_parallelism", "end_and_begin", "take_once", "seek", "seek", "seek", "roll_back_a_seek",
-               "change_the_way", "cancel_workers", "add_a_column", "drop_a_column", "change_a_type", "add_an_index",
+    ACTIONS = ("change_parallelism", "change_parallelism", "end_and_begin", "roll_back_an_end", "drop_and_begin", "take_once",
+               "seek", "seek", "seek", "roll_back_a_seek", "start_again", "change_the_way", "cancel_workers", "add_a_column", "drop_a_column", "change_a_type", "add_an_index",
                "drop_an_index", "add_a_trigger", "drop_a_trigger", "add_a_generated_column", "rewrite_a_table", "rename_a_table",
                "lock_a_table", "hold_a_snapshot", "read_beside")
 
-    def __init__(self, database, name, seed, note):
-        self._db, self._name, self._note = database, name, note
+    def __init__(self, database, arguments, name, seed, note):
+        """arguments: those of kafka_consume_begin by stream."""
+        self._db, self._arguments, self._name, self._note = database, arguments, name, note
         self._chance = random.Random(f"{seed} {name}")
         self._end, self._thread = threading.Event(), threading.Thread(target=self._run)
         self._session, self._failed, self._seen = None, None, 0
@@ -79,6 +80,10 @@ class Operator:
         cursor = self._session.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
 
+    def _transaction(self, roll_back=False):
+        self._execute("SELECT true")
+        return self._session.transaction(force_rollback=roll_back)
+
     def _insist(self, statement):
         """For what must not be left half done."""
         def done():
@@ -100,13 +105,43 @@ class Operator:
         self._insist(f"SELECT kafka_consume_begin('{stream}', '{TOPIC}')")
         return stream
 
+    def roll_back_an_end(self):
+        stream = self._chance.choice(STREAMS)
+        with self._transaction(roll_back=True):
+            self._execute(f"SELECT kafka_consume_end('{stream}', '{TOPIC}')")
+            self._end.wait(self._chance.uniform(0, 0.5))
+        return stream
+
+    def drop_and_begin(self):
+        """A new consumer goes on where the old one was. What went with the old one is kept: after the end nothing is added."""
+        stream = self._chance.choice(STREAMS)
+        with self._transaction():
+            self._execute(f"SELECT kafka_consume_end('{stream}', '{TOPIC}')")
+            self._execute(f"INSERT INTO kept_letters SELECT * FROM ({LETTERS}) AS letters WHERE stream = '{stream}'")
+            self._execute("INSERT INTO kept_tombstones SELECT stream, tombstones FROM kafka_stat_consumers WHERE stream = %s::regclass",
+                          [stream])
+            ((start,),) = self._execute(f"SELECT kafka_consume_drop('{stream}', '{TOPIC}')::text")
+            arguments = {**self._arguments[stream], "start": start}
+            names = "".join(f", {name} => %({name})s" for name in arguments)
+            self._execute(f"SELECT kafka_consume_begin('{stream}', '{TOPIC}'{names})", arguments)
+        return f"{stream} at {start}"
+
+    def start_again(self):
+        """All of the topic into the emptied table, in one transaction and any order."""
+        steps = ["TRUNCATE sought", f"SELECT kafka_consume_seek('sought', '{TOPIC}', 'earliest')"]
+        with self._transaction():
+            for step in self._chance.sample(steps, len(steps)):
+                self._execute(step)
+            self._execute("DELETE FROM seeks; DELETE FROM kept_letters WHERE stream = 'sought'; DELETE FROM pipeline_kafka_errors "
+                          "WHERE consumer_id = (SELECT id FROM pipeline_kafka_consumers WHERE stream = 'sought'::regclass)")
+
     def take_once(self):
         """Without workers; some of it rolled back."""
         stream = self._chance.choice(STREAMS)
         self._execute(f"SELECT kafka_consume_begin('{stream}', '{TOPIC}', parallelism => 0)")
         try:
             for _ in range(self._chance.randrange(1, 5)):
-                with self._session.transaction(force_rollback=self._chance.random() < 0.3):
+                with self._transaction(roll_back=self._chance.random() < 0.3):
                     self._execute(f"SELECT kafka_consume_once('{stream}', '{TOPIC}', {self._chance.choice((1, 10, 5000))})")
         finally:
             self._insist(f"SELECT kafka_consume_begin('{stream}', '{TOPIC}', parallelism => 2)")
@@ -115,8 +150,7 @@ class Operator:
     def seek(self, roll_back=False):
         """With the positions before and behind it, in one transaction."""
         target = self._target()
-        self._execute("SELECT true")
-        with self._session.transaction(force_rollback=roll_back):
+        with self._transaction(roll_back):
             ((before,),) = self._execute("SELECT kafka_consume_seek('sought', %s, %s)::text", [TOPIC, target])
             ((behind,),) = self._execute("SELECT kafka_consume_position('sought', %s)::text", [TOPIC])
             self._execute("INSERT INTO seeks (before, behind) VALUES (%s, %s)", [before, behind])
@@ -197,16 +231,14 @@ class Operator:
 
     def lock_a_table(self):
         table = self._chance.choice((*TABLES, "totals"))
-        self._execute("SELECT true")
-        with self._session.transaction():
+        with self._transaction():
             self._execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             self._end.wait(self._chance.uniform(0, 2))
         return table
 
     def hold_a_snapshot(self):
         """Everything of the table and its errors as one snapshot shows it lies before the offsets that it shows."""
-        self._execute("SELECT true")
-        with self._session.transaction():
+        with self._transaction():
             self._execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             rows = self._execute(f"""
                 SELECT p.partition, p.next, max(e.kafka_offset)

@@ -7,6 +7,7 @@ at the same moments), every action, and in the end what is wrong, of which there
 import argparse
 import collections
 import contextlib
+import os
 import pathlib
 import random
 import re
@@ -20,15 +21,43 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 from confluent_kafka.admin import NewPartitions  # noqa: E402
 from load import TOPIC, Load  # noqa: E402
 from operators import Operator  # noqa: E402
-from streams import Streams  # noqa: E402
-from support import Broker, Postgres, wait_for  # noqa: E402
+from streams import Streams, log_row  # noqa: E402
+from support import Broker, Postgres, consumers, wait_for  # noqa: E402
 from support.faults import Faults  # noqa: E402
 
 DATABASES, PARTITIONS, MOST_PARTITIONS = 2, 6, 9
 STANDSTILL_SECONDS = 20
-FAULTS = ("kill_worker", "kill_worker", "terminate_workers", "terminate_workers", "restart_postgres", "crash_postgres",
-          "restart_broker", "kill_broker", "stop_broker_for_a_while", "add_a_partition")
+FAULTS = ("kill_worker", "kill_worker", "terminate_workers", "terminate_workers", "pause_workers", "pause_workers", "restart_postgres",
+          "crash_postgres", "restart_broker", "kill_broker", "pause_broker", "stop_broker_for_a_while", "add_a_partition")
+LONGEST_PAUSE = 3  # seconds
 POSTGRES = {"shared_preload_libraries": "kafka_fdw", "max_worker_processes": 40, "max_connections": 60}
+
+
+class LongFaults(Faults):
+    """Those of the tests, and some that last a while."""
+
+    def stop_broker_for_a_while(self):
+        self._broker.stop()
+        self._wait()
+        self._broker.restart()
+
+    def pause_broker(self):
+        self._pause([self._broker.pid])
+
+    def pause_workers(self):
+        """Some of them go on when others may have done their work."""
+        pids = consumers.workers(self._database)
+        self._pause(self._chance.sample(pids, self._chance.randint(1, len(pids))) if pids else [])
+
+    def _pause(self, pids):
+        with contextlib.suppress(ProcessLookupError), contextlib.ExitStack() as paused:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+                paused.callback(os.kill, pid, signal.SIGCONT)
+            self._wait()
+
+    def _wait(self):
+        time.sleep(self._chance.uniform(0, LONGEST_PAUSE))
 
 
 class Soak:
@@ -50,13 +79,15 @@ class Soak:
             each.create(self._broker)
         self._started = time.monotonic()
         with Load(self._broker, self._seed, PARTITIONS) as load, contextlib.ExitStack() as operators:
-            watched = [load, *(operators.enter_context(Operator(self._server.database(name), f"database {number}", self._seed, self.note))
-                               for number, name in enumerate(self._names))]
-            self._faults(seconds, load, streams, watched)
+            watched = [load]
+            for number, (name, each) in enumerate(zip(self._names, streams)):
+                operator = Operator(self._server.database(name), each.arguments(), f"database {number}", self._seed, self.note)
+                watched.append(operators.enter_context(operator))
+            self._inflict_faults(seconds, load, streams, watched)
         self._verdict(streams)
 
-    def _faults(self, seconds, load, streams, watched):
-        faults = Faults(self._server.database(self._names[0]), self._broker, self._chance)
+    def _inflict_faults(self, seconds, load, streams, watched):
+        faults = LongFaults(self._server.database(self._names[0]), self._broker, self._chance)
         while True:
             for name in self._chance.sample(FAULTS, len(FAULTS)):
                 time.sleep(self._chance.uniform(0, 3))
@@ -65,10 +96,6 @@ class Soak:
                 self.note(name)
                 if name == "add_a_partition":
                     self._add_a_partition(load)
-                elif name == "stop_broker_for_a_while":
-                    self._broker.stop()
-                    time.sleep(self._chance.uniform(0, 3))
-                    self._broker.restart()
                 else:
                     faults.inflict(name)
                 for each in watched:
@@ -96,18 +123,25 @@ class Soak:
         for each in streams:
             each.settle()
         self.note("comparing")
-        messages = [(m.partition(), m.offset(), m.key().decode(), m.value()) for m in self._broker.consume(TOPIC)]
-        wrong = []
+        messages, wrong = self._copy_log(streams), []
         for number, each in enumerate(streams):
-            each.load_log(messages)
             wrong += [(number, *finding) for finding in each.wrong()]
             print(f"database {number}: {each.counts()}")
-        print(f"{len(messages)} messages; " + ", ".join(f"{name} {count}" for name, count in sorted(self._counts.items())))
+        print(f"{messages} messages; " + ", ".join(f"{name} {count}" for name, count in sorted(self._counts.items())))
         for finding in wrong:
             print("WRONG: database {}, {}: {}".format(*finding))
         crashes = self._crashes()
         if wrong or crashes:
             raise SystemExit(f"{len(wrong)} findings {crashes}")
+
+    def _copy_log(self, streams):
+        count = 0
+        with contextlib.ExitStack() as open_copies:
+            copies = [open_copies.enter_context(each.copy_log()) for each in streams]
+            for count, message in enumerate(self._broker.read(TOPIC), 1):
+                for copy in copies:
+                    copy.write_row(log_row(message))
+        return count
 
     def _crashes(self):
         """Ends of processes that nobody here caused."""

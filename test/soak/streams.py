@@ -20,6 +20,8 @@ TABLES = f"""
     CREATE TABLE totals (key text PRIMARY KEY, n bigint NOT NULL, v numeric NOT NULL);
     CREATE FOREIGN TABLE event_log (key text, v bigint) SERVER pipeline_kafka OPTIONS (topic '{TOPIC}', format 'json');
     CREATE TABLE seeks (at timestamptz DEFAULT clock_timestamp(), before jsonb NOT NULL, behind jsonb NOT NULL);
+    CREATE TABLE kept_letters (stream text, partition int, message_offset bigint);
+    CREATE TABLE kept_tombstones (stream text, tombstones bigint);
     CREATE TABLE log (kafka_partition int, kafka_offset bigint, kind text, key text, v bigint,
                       PRIMARY KEY (kafka_partition, kafka_offset));"""
 
@@ -27,6 +29,7 @@ TOTALS = """INSERT INTO totals AS t SELECT key, count(*), sum(v) FROM event_log 
             ON CONFLICT (key) DO UPDATE SET n = t.n + excluded.n, v = t.v + excluded.v"""
 
 # Every message, and how often the sought stream has to have taken it: once, and once more for each seek back over it.
+ONCE = "SELECT l.*, 1 AS times FROM log l"
 TIMES = """
     SELECT l.*, 1 + coalesce((
         SELECT sum(CASE WHEN l.kafka_offset >= s.behind AND l.kafka_offset < s.before THEN 1
@@ -40,6 +43,10 @@ SEEKS = """
      WHERE (s.before -> p.partition)::bigint IS DISTINCT FROM p.behind::bigint"""
 
 
+LETTERS = """SELECT c.stream::text AS stream, e.partition, e.message_offset
+               FROM pipeline_kafka_errors e JOIN pipeline_kafka_consumers c ON c.id = e.consumer_id"""
+
+
 class Streams:
     """Three consumers: rows and dead letters of the shard; sums of the shard; rows of the whole topic, which seeks move."""
 
@@ -49,13 +56,15 @@ class Streams:
     def create(self, broker):
         self.db.use_broker(broker)
         self.db.execute(TABLES)
-        shard = f"{self._number}/{self._count}"
-        self._begin("events", format="json", shard=shard, parallelism=2)
-        self._begin("totals", statement=TOTALS, shard=shard, parallelism=2)
-        self._begin("sought", format="json", parallelism=1)
+        for stream, arguments in self.arguments().items():
+            consumers.begin(self.db, stream, TOPIC, **arguments)
 
-    def _begin(self, stream, **arguments):
-        consumers.begin(self.db, stream, TOPIC, on_error="dead_letter", batch_size=BATCH_SIZE, **arguments)
+    def arguments(self):
+        """Of kafka_consume_begin, by stream."""
+        shard = {"shard": f"{self._number}/{self._count}"}
+        common = {"on_error": "dead_letter", "batch_size": BATCH_SIZE, "parallelism": 2}
+        return {"events": {"format": "json", **shard, **common}, "totals": {"statement": TOTALS, **shard, **common},
+                "sought": {"format": "json", **common}}
 
     def ready(self):
         """Waits until the server answers: its first statement tells a session of a restart."""
@@ -79,42 +88,43 @@ class Streams:
 
     # --- the oracle ---
 
-    def load_log(self, messages):
-        """messages: (partition, offset, kind, value) as another client read them."""
-        with self.db.connect().cursor().copy("COPY log FROM STDIN") as copy:
-            for partition, offset, kind, value in messages:
-                fields = json.loads(value) if kind in (GOOD, REJECTED) else {"key": None, "v": None}
-                copy.write_row((partition, offset, kind, fields["key"], fields["v"]))
-        self.db.execute("ANALYZE log")
+    def copy_log(self):
+        """COPY to the log of the oracle."""
+        return self.db.connect().cursor().copy("COPY log FROM STDIN")
 
     def wrong(self):
         """What is not as it has to be: [(what, (partition, offset, …))]"""
+        self.db.execute("ANALYZE log")
         self.db.execute(SEEKS)
-        mine = f"kafka_partition % {self._count} = {self._number}"
-        return [*self._wrong_rows("events", f"SELECT l.*, 1 AS times FROM log l WHERE {mine}"),
-                *self._wrong_rows("sought", TIMES),
-                *self._wrong_totals(mine),
+        mine = f"mod(kafka_partition, {self._count}) = {self._number}"
+        return [*self._wrong_rows("events", f"{ONCE} WHERE {mine}"), *self._wrong_rows("sought", TIMES),
+                *self._wrong_totals(mine), *self._wrong_letters("events", f"{ONCE} WHERE {mine}", (BAD, REJECTED)),
+                *self._wrong_letters("sought", TIMES, (BAD, REJECTED)), *self._wrong_letters("totals", f"{ONCE} WHERE {mine}", (BAD,)),
                 *self._wrong_tombstones("events", mine), *self._wrong_tombstones("totals", mine)]
 
     def _wrong_rows(self, stream, expected):
-        """Of each message the rows and the dead letters."""
         rows = self.db.execute(f"""
-            WITH expected AS ({expected}),
+            WITH expected AS (SELECT * FROM ({expected}) AS e WHERE kind = '{GOOD}' AND times <> 0),
                  taken AS (SELECT kafka_partition, kafka_offset, count(*) AS rows, min(key) AS key, min(v::numeric) AS v,
                                   count(DISTINCT (key, v)) AS versions
-                             FROM {stream} GROUP BY 1, 2),
-                 letters AS (SELECT partition AS kafka_partition, message_offset AS kafka_offset, count(*) AS letters
-                               FROM pipeline_kafka_errors
-                              WHERE consumer_id = (SELECT id FROM pipeline_kafka_consumers WHERE stream = '{stream}'::regclass)
-                              GROUP BY 1, 2)
-            SELECT kafka_partition, kafka_offset, e.kind, e.times, t.rows, d.letters
+                             FROM {stream} GROUP BY 1, 2)
+            SELECT kafka_partition, kafka_offset, e.times, t.rows, e.key, t.key, e.v, t.v
               FROM expected e FULL JOIN taken t USING (kafka_partition, kafka_offset)
-                   FULL JOIN letters d USING (kafka_partition, kafka_offset)
-             WHERE coalesce(t.rows, 0) <> CASE WHEN e.kind = '{GOOD}' THEN e.times ELSE 0 END
-                OR coalesce(d.letters, 0) <> CASE WHEN e.kind IN ('{BAD}', '{REJECTED}') THEN e.times ELSE 0 END
-                OR t.versions > 1 OR t.rows > 0 AND (t.key, t.v) IS DISTINCT FROM (e.key, e.v::numeric)
+             WHERE e.times IS DISTINCT FROM t.rows OR t.versions > 1 OR (t.key, t.v) IS DISTINCT FROM (e.key, e.v::numeric)
              ORDER BY 1, 2 LIMIT {SHOWN}""")
-        return [(f"{stream} (partition, offset, kind, times due, rows, dead letters)", row) for row in rows]
+        return [(f"{stream} (partition, offset, times due, rows, key due, key, v due, v)", row) for row in rows]
+
+    def _wrong_letters(self, stream, expected, kinds):
+        """Dead letters, and those that went with a consumer that was dropped."""
+        rows = self.db.execute(f"""
+            WITH expected AS (SELECT * FROM ({expected}) AS e WHERE kind = ANY(%s) AND times <> 0),
+                 letters AS (SELECT partition AS kafka_partition, message_offset AS kafka_offset, count(*) AS letters
+                               FROM ({LETTERS} UNION ALL SELECT * FROM kept_letters) AS all_letters
+                              WHERE stream = '{stream}' GROUP BY 1, 2)
+            SELECT kafka_partition, kafka_offset, e.kind, e.times, l.letters
+              FROM expected e FULL JOIN letters l USING (kafka_partition, kafka_offset)
+             WHERE e.times IS DISTINCT FROM l.letters ORDER BY 1, 2 LIMIT {SHOWN}""", [list(kinds)])
+        return [(f"{stream} (partition, offset, kind, times due, dead letters)", row) for row in rows]
 
     def _wrong_totals(self, mine):
         rows = self.db.execute(f"""
@@ -122,22 +132,21 @@ class Streams:
                                WHERE {mine} AND kind IN ('{GOOD}', '{REJECTED}') GROUP BY key)
             SELECT key, e.n, t.n, e.v, t.v FROM expected e FULL JOIN totals t USING (key)
              WHERE (e.n, e.v) IS DISTINCT FROM (t.n, t.v) ORDER BY 1 LIMIT {SHOWN}""")
-        bad = self.db.execute(f"""
-            SELECT kafka_partition, kafka_offset, l.kind, count(d.id)
-              FROM log l FULL JOIN (SELECT * FROM pipeline_kafka_errors
-                                     WHERE consumer_id = (SELECT id FROM pipeline_kafka_consumers
-                                                           WHERE stream = 'totals'::regclass)
-                                   ) AS d ON (d.partition, d.message_offset) = (l.kafka_partition, l.kafka_offset)
-             WHERE {mine} OR l IS NULL
-             GROUP BY 1, 2, 3 HAVING count(d.id) <> CASE WHEN l.kind = '{BAD}' THEN 1 ELSE 0 END ORDER BY 1, 2 LIMIT {SHOWN}""")
-        return [*(("totals (key, count due, count, sum due, sum)", row) for row in rows),
-                *(("totals (partition, offset, kind, dead letters)", row) for row in bad)]
+        return [("totals (key, count due, count, sum due, sum)", row) for row in rows]
 
     def _wrong_tombstones(self, stream, mine):
         due = self.db.value(f"SELECT count(*) FROM log WHERE {mine} AND kind = '{TOMBSTONE}'")
-        found = consumers.stat(self.db, stream, "tombstones")
+        kept = self.db.value("SELECT coalesce(sum(tombstones), 0) FROM kept_tombstones WHERE stream = %s", [stream])
+        found = consumers.stat(self.db, stream, "tombstones") + kept
         return [] if due == found else [(f"{stream} (tombstones due, counted)", (due, found))]
 
     def counts(self):
         """To be printed."""
         return {stream: self.db.value(f"SELECT count(*) FROM {stream}") for stream in (*STREAMS, "seeks", "pipeline_kafka_errors")}
+
+
+def log_row(message):
+    """Of a message as another client read it."""
+    kind = message.key().decode()
+    fields = json.loads(message.value()) if kind in (GOOD, REJECTED) else {"key": None, "v": None}
+    return message.partition(), message.offset(), kind, fields["key"], fields["v"]

@@ -88,9 +88,13 @@ demo: deps-test install ## the story in one minute (KEEP=1 leaves the servers up
 demo-stop: ## end the servers that make demo KEEP=1 left
 	@demo/stop
 
+.venv/.installed-bench: bench/requirements.txt .venv/.installed
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 .PHONY: bench
-bench: deps-test install .venv/.installed ## measure, side by side with the alternatives (BENCH_ARGS="--part scans")
-	@cmake --build $(build_dir) --target raw_reader
+bench: deps-test install .venv/.installed-bench ## measure, side by side with the alternatives (BENCH_ARGS="--parts drain")
+	@cmake --build $(build_dir) --target raw_reader --target steady_producer
 	@PG_CONFIG="$(PG_CONFIG)" bench/run $(BENCH_ARGS)
 
 .PHONY: lint format

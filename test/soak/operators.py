@@ -1,5 +1,6 @@
 """What people do with consumers and their tables while these run."""
 
+import contextlib
 import json
 import random
 import threading
@@ -21,8 +22,9 @@ SESSION = {"options": "-c lock_timeout=10s -c statement_timeout=60s"}
 
 def is_passing(error):
     # A broker that has just started answers before it knows its partitions.
-    unknown_yet = error.sqlstate == "42704" and "partition" in str(error)
-    return unknown_yet or isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(PASSING))
+    if error.sqlstate == "42704" and "partition" in str(error):
+        return True
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(PASSING))
 
 
 class Operator:
@@ -150,11 +152,23 @@ class Operator:
     def seek(self, roll_back=False):
         """With the positions before and behind it, in one transaction."""
         target = self._target()
-        with self._transaction(roll_back):
+        with self._transaction(roll_back), self._places_noted():
             ((before,),) = self._execute("SELECT kafka_consume_seek('sought', %s, %s)::text", [TOPIC, target])
             ((behind,),) = self._execute("SELECT kafka_consume_position('sought', %s)::text", [TOPIC])
             self._execute("INSERT INTO seeks (before, behind) VALUES (%s, %s)", [before, behind])
         return f"{target}: {before} to {behind}"
+
+    @contextlib.contextmanager
+    def _places_noted(self):
+        """Where an offset that was seen is said to be past the end: how it was seen, and what is so now."""
+        try:
+            yield
+        except psycopg.errors.InvalidParameterValue:
+            with self._db.connect() as other:
+                for query in ("SELECT now(), * FROM kafka_stat_partitions WHERE stream = 'sought'::regclass",
+                              f"SELECT now(), * FROM kafka_get_watermarks('{TOPIC}')"):
+                    self._note("seen", "\n".join(map(str, other.execute(query).fetchall())))
+            raise
 
     def roll_back_a_seek(self):
         return self.seek(roll_back=True)

@@ -73,8 +73,14 @@ integration: deps-test install .venv/.installed ## run pytest: servers and broke
 memcheck: deps-memory install ## run scans under valgrind: memory misused or lost is a failure
 	@PG_CONFIG="$(PG_CONFIG)" test/memory/run
 
+SECONDS ?= 1200
+.PHONY: soak
+soak: deps-test install .venv/.installed ## consumers under load, killed and changed at random for SECONDS=1200 (SEED=n)
+	@PG_CONFIG="$(PG_CONFIG)" .venv/bin/python test/soak/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: check
-check: deps-test all install unit installcheck integration ## build, install and run every test
+check: SECONDS := 120
+check: deps-test all install unit installcheck integration soak ## build, install and run every test
 
 .PHONY: demo demo-stop
 demo: deps-test install ## the story in one minute (KEEP=1 leaves the servers up)
@@ -82,9 +88,13 @@ demo: deps-test install ## the story in one minute (KEEP=1 leaves the servers up
 demo-stop: ## end the servers that make demo KEEP=1 left
 	@demo/stop
 
+.venv/.installed-bench: bench/requirements.txt .venv/.installed
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 .PHONY: bench
-bench: deps-test install .venv/.installed ## measure, side by side with the alternatives (BENCH_ARGS="--part scans")
-	@cmake --build $(build_dir) --target raw_reader
+bench: deps-test install .venv/.installed-bench ## measure, side by side with the alternatives (BENCH_ARGS="--parts drain")
+	@cmake --build $(build_dir) --target raw_reader --target steady_producer
 	@PG_CONFIG="$(PG_CONFIG)" bench/run $(BENCH_ARGS)
 
 .PHONY: lint format

@@ -1,6 +1,6 @@
 """Measures scans and consumers beside the alternatives: interleaved rounds, medians and ratios.
 
-Usage: bench/run [--part scans|ingest] [--messages N] [--rounds N]. Raw figures go to bench/results/, one file a run.
+What was measured is printed, and kept in bench/results: the tables, and beside them the raw figures.
 """
 
 import argparse
@@ -9,21 +9,24 @@ import json
 import os
 import pathlib
 import platform
-import statistics
+import shlex
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "test/integration"))
+sys.path[:0] = [str(ROOT / "test/integration"), str(ROOT / "test/broker")]
 
-import ingest  # noqa: E402
+import report  # noqa: E402
+import rounds  # noqa: E402
 import scans  # noqa: E402
-from input import PARTITIONS, Input  # noqa: E402
+from ingest import drain, steady  # noqa: E402
+from input import Input  # noqa: E402
 from support import Broker, Postgres  # noqa: E402
+from support.secured import free_ports  # noqa: E402
 
-PARTS = {"scans": scans.Scans, "ingest": ingest.Ingest}
-TARGETS = {"scans": scans.TARGETS, "ingest": ingest.TARGETS}
+PARTS = ("scans", "drain", "steady")
+INGEST = "ingest"  # both of the last
 BROKER_OPTIONS = "-Xmx1g -XX:+UseSerialGC"
 POSTGRES_SETTINGS = {"shared_preload_libraries": "kafka_fdw", "fsync": "on", "synchronous_commit": "on",
                      "shared_buffers": "512MB", "max_wal_size": "4GB", "autovacuum": "off", "jit": "off"}
@@ -32,75 +35,123 @@ POSTGRES_SETTINGS = {"shared_preload_libraries": "kafka_fdw", "fsync": "on", "sy
 class Bench:
     """What the contestants share: a database with the extension, the broker, the input."""
 
-    def __init__(self, broker, postgres, folder, count):
-        self.broker = broker
-        self.build = scans.build_folder(os.environ["PG_CONFIG"])
-        self.input = Input(broker, folder, count)
-        self.db = postgres.create_database()
+    def __init__(self, broker, server, port, folder, count, topics):
+        self.broker, self.server = broker, server
+        self.build = build_folder(os.environ["PG_CONFIG"])
+        self.input = Input(broker, folder, count, topics)
+        self.db = server.create_database()
         self.db.use_broker(broker)
+        #: How others connect: libpq, and JDBC, which knows no Unix sockets.
+        host = self.db.connect().info.host
+        self.conninfo = f"host={host} port={port} user={server.user} dbname={self.db.name}"
+        self.address, self.user = f"127.0.0.1:{port}", server.user
+        self.psql = [psql(os.environ["PG_CONFIG"]), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo]
+
+
+def pg_config(program, *arguments):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def build_folder(program):
+    major = "".join(c for c in pg_config(program, "--version").split()[1].split(".")[0] if c.isdigit())
+    return ROOT / f"build/release-pg{major}"
+
+
+def psql(program):
+    return pathlib.Path(pg_config(program, "--bindir")) / "psql"
 
 
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
-    cores = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout.strip()
-    return f"{model}, {cores} cores"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory} GiB"
 
 
-def report(figures, parts, bench, versions):
-    medians = {name: statistics.median(times) for name, times in figures.items()}
-    print(f"\n{bench.input.count:,} messages of {bench.input.bytes // bench.input.count} bytes over {PARTITIONS} "
-          f"partitions; {versions}\n")
-    print(f"{'':28} {'median s':>9} {'min':>8} {'max':>8} {'rows/s':>12}")
-    for name, times in figures.items():
-        print(f"{name:28} {medians[name]:9.4f} {min(times):8.4f} {max(times):8.4f} "
-              f"{bench.input.count / medians[name]:12,.0f}")
-    print()
-    for part in parts:
-        for one, other, relation, target in TARGETS[part]:
-            print(f"{one} / {other}: {medians[one] / medians[other]:.3f} (target {relation} {target})")
+def names_known(parts):
+    known = {"scans": scans.CONTESTANTS, "drain": drain.CONTESTANTS, "steady": steady.CONTESTANTS}
+    return [name for part in parts for name in known[part]]
 
 
-def measure(contestants, rounds):
-    figures = {name: [] for name in contestants}
-    for number in range(-1, rounds):  # the first is a warm-up
-        for name, contestant in contestants.items():
-            seconds = contestant()
-            if number >= 0:
-                figures[name].append(seconds)
-        print(f"round {number + 1} of {rounds}" + (" (warm-up)" if number < 0 else ""), flush=True)
-    return figures
+def topics_needed(parts, chosen):
+    needed = set()
+    if "scans" in parts:
+        needed |= {"rows", "one"}
+    if {"drain", "steady"} & set(parts):
+        needed |= drain.topics(chosen)
+    return sorted(needed)
 
 
-def run(arguments, parts):
-    with tempfile.TemporaryDirectory(prefix="kafka_fdw-bench-") as name:
-        broker, postgres = Broker(java_options=BROKER_OPTIONS), Postgres(POSTGRES_SETTINGS)
+def measure(bench, arguments):
+    """{part: figures}, and what to print of them."""
+    found, texts, chosen = {}, [], arguments.contestants
+
+    def take(name, part):
+        found[name] = part.measure(arguments.rounds)
+        texts.append(part.report(found[name]))
+
+    if "scans" in arguments.parts:
+        take("scans", scans.Scans(bench, chosen))
+    if "drain" in arguments.parts:
+        take("drain", drain.Drain(bench, chosen))
+    if "steady" in arguments.parts:
+        rates = {}
+        if steady.HALF in arguments.rates:
+            drained = found.get("drain") or drain.Drain(bench, list(rounds.choose(steady.CONTESTANTS, chosen))).measure(1)
+            rates = {name: bench.input.count / seconds for name, seconds in report.medians(drained, "seconds").items()}
+        take("steady", steady.Steady(bench, chosen, arguments.rates, arguments.seconds, rates))
+    return found, "\n\n".join(texts)
+
+
+def run(arguments):
+    with tempfile.TemporaryDirectory(prefix="kafka_fdw-bench-") as folder:
+        (port,) = free_ports(1)
+        settings = POSTGRES_SETTINGS | {"listen_addresses": "127.0.0.1", "port": port}
+        broker, server = Broker(java_options=BROKER_OPTIONS), Postgres(settings)
         try:
-            bench = Bench(broker, postgres, pathlib.Path(name), arguments.messages)
-            figures = {}
-            for part in parts:
-                figures |= measure(PARTS[part](bench).contestants(), arguments.rounds)
+            bench = Bench(broker, server, port, pathlib.Path(folder), arguments.messages,
+                          topics_needed(arguments.parts, arguments.contestants))
+            found, text = measure(bench, arguments)
             versions = f"PostgreSQL {bench.db.value('SHOW server_version')}, {machine()}"
-            report(figures, parts, bench, versions)
+            heading = (f"{arguments.messages:,} messages of {bench.input.bytes // arguments.messages} bytes, "
+                       f"{arguments.rounds} rounds; {versions}")
             bench.db.drop()
         finally:
-            postgres.close()
+            server.close()
             broker.close()
-        return {"messages": arguments.messages, "input_sha256": bench.input.digest, "versions": versions,
-                "settings": POSTGRES_SETTINGS, "broker": BROKER_OPTIONS, "seconds": figures}
+    return {"command": shlex.join(["bench/run", *sys.argv[1:]]), "messages": arguments.messages,
+            "input_sha256": bench.input.digest, "versions": versions, "settings": POSTGRES_SETTINGS, "broker": BROKER_OPTIONS,
+            "figures": found}, f"{heading}\n\n{text}\n"
+
+
+def words(text):
+    return [word.strip() for word in text.split(",")]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", type=words, default=["scans", INGEST], help=f"of {', '.join((*PARTS, INGEST))}")
+    parser.add_argument("--contestants", type=words, help="only these")
+    parser.add_argument("--messages", type=int, default=3_000_000, help="in a topic")
+    parser.add_argument("--rounds", type=int, default=5, help="after a warm-up")
+    parser.add_argument("--rates", type=words, default=["1000", "10000", steady.HALF], help="of steady loads, messages a second")
+    parser.add_argument("--seconds", type=int, default=20, help="of each steady load")
+    arguments = parser.parse_args()
+    arguments.parts = [part for part in PARTS if part in arguments.parts or INGEST in arguments.parts and part != "scans"]
+    known = names_known(arguments.parts)
+    if unknown := set(arguments.contestants or known) - set(known):
+        parser.error(f"no contestant {', '.join(unknown)}; there are {', '.join(dict.fromkeys(known))}")
+    return arguments
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", choices=PARTS, help="only this part")
-    parser.add_argument("--messages", type=int, default=3_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    found = run(arguments, [arguments.part] if arguments.part else list(PARTS))
+    found, text = run(parse_arguments())
     when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H%M%SZ")
     results = ROOT / "bench/results"
     results.mkdir(exist_ok=True)
     (results / f"{when}.json").write_text(json.dumps(found, indent=1) + "\n")
+    (results / f"{when}.txt").write_text(text)
+    print(f"\n{text}\nkept in bench/results/{when}.txt and .json")
 
 
 if __name__ == "__main__":

@@ -1,26 +1,43 @@
 """Ad hoc queries over a topic, beside librdkafka alone and file_fdw over the same rows."""
 
-import pathlib
+import functools
 import subprocess
 import time
 
+import report
+import rounds
 from input import COLUMNS, PARTITIONS, START, STEP_MS
 
 # With the ratios that are aimed at: of the seconds of the one to the seconds of the other.
 TARGETS = [
-    ("raw librdkafka", "SELECT count(*)", ">=", 0.8),
-    ("raw librdkafka", "SELECT sum(quantity)", ">=", 0.5),
-    ("raw librdkafka", "SELECT sum(amount)", ">=", 0.5),
-    ("file_fdw sum(quantity)", "SELECT sum(quantity)", ">=", 1.0),
-    ("file_fdw sum(amount)", "SELECT sum(amount)", ">=", 1.0),
-    ("1% by offset", "SELECT sum(amount)", "<=", 0.03),
-    ("1% by timestamp", "SELECT sum(amount)", "<=", 0.03),
-    ("one partition, serial", "one partition, 2 processes", ">=", 1.2),
+    ("raw librdkafka", "SELECT count(*)", "≥", 0.8),
+    ("raw librdkafka", "SELECT sum(quantity)", "≥", 0.5),
+    ("raw librdkafka", "SELECT sum(amount)", "≥", 0.5),
+    ("file_fdw sum(quantity)", "SELECT sum(quantity)", "≥", 1.0),
+    ("file_fdw sum(amount)", "SELECT sum(amount)", "≥", 1.0),
+    ("1% by offset", "SELECT sum(amount)", "≤", 0.03),
+    ("1% by timestamp", "SELECT sum(amount)", "≤", 0.03),
+    ("one partition, serial", "one partition, 2 processes", "≥", 1.2),
 ]
+
+CONTESTANTS = {
+    "raw librdkafka": lambda scans: scans.raw(),
+    "SELECT count(*)": lambda scans: scans.checked("SELECT count(*) FROM rows", scans.input.count),
+    "SELECT sum(quantity)": lambda scans: scans.sum("rows", "quantity"),
+    "SELECT sum(amount)": lambda scans: scans.sum("rows", "amount"),
+    "file_fdw sum(quantity)": lambda scans: scans.sum("csv", "quantity"),
+    "file_fdw sum(amount)": lambda scans: scans.sum("csv", "amount"),
+    "1% by offset": lambda scans: scans.by_offset(),
+    "1% by timestamp": lambda scans: scans.by_timestamp(),
+    "one partition, serial": lambda scans: scans.sum("one", "amount"),
+    "one partition, 2 processes": lambda scans: scans.two_processes(),
+    "point lookup, warm": lambda scans: scans.point_lookup(),
+}
 
 
 class Scans:
-    def __init__(self, bench):
+    def __init__(self, bench, chosen):
+        self._contestants = rounds.choose(CONTESTANTS, chosen)
         self.db, self.broker, self.input = bench.db, bench.broker, bench.input
         self.raw_reader = str(bench.build / "raw_reader")
         metadata = """part int OPTIONS (partition 'true'), offs bigint OPTIONS ("offset" 'true'),
@@ -34,20 +51,17 @@ class Scans:
         self.expected = dict(zip(("amount", "quantity"), self.db.execute("SELECT sum(amount), sum(quantity) FROM csv")[0]))
         self.db.execute("SET max_parallel_workers_per_gather = 0")
 
-    def contestants(self):
-        return {
-            "raw librdkafka": self.raw,
-            "SELECT count(*)": lambda: self.checked("SELECT count(*) FROM rows", self.input.count),
-            "SELECT sum(quantity)": lambda: self.sum("rows", "quantity"),
-            "SELECT sum(amount)": lambda: self.sum("rows", "amount"),
-            "file_fdw sum(quantity)": lambda: self.sum("csv", "quantity"),
-            "file_fdw sum(amount)": lambda: self.sum("csv", "amount"),
-            "1% by offset": self.by_offset,
-            "1% by timestamp": self.by_timestamp,
-            "one partition, serial": lambda: self.sum("one", "amount"),
-            "one partition, 2 processes": self.two_processes,
-            "point lookup, warm": self.point_lookup,
-        }
+    def measure(self, count):
+        """{name: [seconds, …]}"""
+        return rounds.measure({name: functools.partial(contestant, self) for name, contestant in self._contestants.items()}, count)
+
+    def report(self, figures):
+        seconds = report.medians(figures)
+        lines = [[name, f"{seconds[name]:.4f}", f"{min(times):.4f}", f"{max(times):.4f}", f"{self.input.count / seconds[name]:,.0f}"]
+                 for name, times in figures.items()]
+        verdicts = [report.verdict(f"{one} / {other}", seconds[one] / seconds[other], relation, target)
+                    for one, other, relation, target in TARGETS if one in seconds and other in seconds]
+        return "\n".join([report.table(["scans", "median s", "min", "max", "rows/s"], lines), "", *verdicts])
 
     def checked(self, statement, expected):
         begin = time.perf_counter()
@@ -102,9 +116,3 @@ class Scans:
         times = sorted(self.checked(f"SELECT id FROM one WHERE part = 0 AND offs = {offset}", offset)
                        for offset in range(0, self.input.count, max(1, self.input.count // 100)))
         return times[len(times) // 2]
-
-
-def build_folder(pg_config):
-    version = subprocess.run([pg_config, "--version"], capture_output=True, text=True, check=True).stdout
-    major = "".join(c for c in version.split()[1].split(".")[0] if c.isdigit())
-    return pathlib.Path(__file__).resolve().parent.parent / f"build/release-pg{major}"

@@ -116,22 +116,24 @@ class ExistingBroker:
             return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
 
     def consume(self, topic, isolation_level="read_committed"):
-        """Reads the whole topic to its end as it is now: confluent_kafka messages, by partition and offset."""
+        """All messages that read() gives, by partition and offset."""
+        return sorted(self.read(topic, isolation_level), key=lambda message: (message.partition(), message.offset()))
+
+    def read(self, topic, isolation_level="read_committed"):
+        """Reads the whole topic to its end as it is now: confluent_kafka messages, as they come."""
         with self._consumer(isolation_level) as consumer:
             open_ends = set(self.partitions(topic))
             consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in open_ends])
-            messages = []
             while open_ends:
                 message = consumer.poll(DELIVERY_SECONDS)
                 if message is None:
                     raise TimeoutError(f"no end of {topic} {open_ends} within {DELIVERY_SECONDS} s")
                 if message.error() is None:
-                    messages.append(message)
+                    yield message
                 elif message.error().code() == KafkaError._PARTITION_EOF:
                     open_ends.discard(message.partition())
                 else:
                     raise KafkaException(message.error())
-        return sorted(messages, key=lambda message: (message.partition(), message.offset()))
 
     @contextlib.contextmanager
     def _consumer(self, isolation_level):

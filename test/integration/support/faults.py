@@ -52,7 +52,7 @@ class Faults:
     def _terminate_some_workers(self):
         pids = consumers.workers(self._database)
         victims = self._chance.sample(pids, self._chance.randint(1, len(pids))) if pids else []
-        return self._database.value("SELECT bool_or(pg_terminate_backend(pid)) FROM unnest(%s) AS pid", [victims])
+        return self._database.value("SELECT bool_or(pg_terminate_backend(pid)) FROM unnest(%s::int[]) AS pid", [victims])
 
 
 def _is_lost(session):

@@ -173,7 +173,8 @@ bool Session::has_work() {
   return !feed_.messages().empty() || !feed_.advanced(taker_->stored()).empty();
 }
 
-/// Before a batch: false where the consumer itself must be loaded anew.
+/// Before a batch, and once a second, so that what is gone shows before there is a message: false where the consumer
+/// itself must be loaded anew.
 bool Session::follow_catalog() {
   bool same = true;
   Transaction transaction;  // takes in what others changed
@@ -237,7 +238,7 @@ void Session::wait_for_messages() {
 bool Session::tick() {
   const auto now = Clock::now();
   next_tick_ = now + tick_interval;
-  if (!is_current(consumer_) || slots_.should_change(consumer_)) return false;
+  if (!is_current(consumer_) || slots_.should_change(consumer_) || !follow_catalog()) return false;
   note_ends();
   if (!look_at_probes()) return false;
   const bool trouble = !feed_.client().last_trouble().empty() && feed_.progress() == progress_seen_;

@@ -81,7 +81,7 @@ def test_a_change_of_the_stream_is_followed_though_a_lock_comes_behind_it(pg, db
 def test_columns_come_and_go_at_any_moment_of_a_batch(pg, db, broker, topic):
     name = topic(partitions=4)
     db.execute("CREATE TABLE stream (n bigint)")
-    consumers.begin(db, "stream", name, parallelism=2, batch_delay="0", columns=["n"])
+    consumers.begin(db, "stream", name, parallelism=4, batch_delay="0", columns=["n"])
     with Flow(broker, name, 4) as flow:
         for _ in range(1000):
             db.execute("ALTER TABLE stream ADD COLUMN other text")

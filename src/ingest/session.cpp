@@ -90,6 +90,8 @@ bool Session::run() {
       }
     } catch (const StreamLocked&) {
       stream_wait_.wait(consumer_);
+    } catch (const StreamChanged&) {
+      // The next turn looks at the catalog again.
     } catch (const LogChanged&) {
       return false;  // the next survey says what to do
     }
@@ -178,12 +180,13 @@ bool Session::has_work() {
 bool Session::follow_catalog() {
   bool same = true;
   Transaction transaction;  // takes in what others changed
-  if (catalog_changes() != catalog_seen_) {
-    catalog_seen_ = catalog_changes();
+  const uint64_t catalog = catalog_changes();
+  if (catalog != catalog_seen_) {
     pg::Spi spi;
     const Wiring wiring = read_wiring(spi);
     same = !wiring.consumer_changed && wiring.many.pool_key == connection_key_;
     taker_->renew();
+    catalog_seen_ = catalog;  // only now: a stream that is locked has not been looked at
   }
   transaction.commit();
   return same;

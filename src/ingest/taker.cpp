@@ -87,13 +87,22 @@ bool Taker::take(const Portion& portion) {
   }
 }
 
+/// Rows that are made for the stream as it was would not fit. Here it is locked, and stays as it is.
+void Taker::check_catalog(const Portion& portion) const {
+  if (!portion.messages.empty() && catalog_changes() != catalog_seen_) throw StreamChanged{};
+}
+
 bool Taker::take_whole(const Portion& portion) {
-  return commit([&](pg::Spi& spi) { return step_->take(spi, portion, stored_, false); });
+  return commit([&](pg::Spi& spi) {
+    check_catalog(portion);
+    return step_->take(spi, portion, stored_, false);
+  });
 }
 
 bool Taker::take_sifted(const Portion& portion, const Failure* failed) {
   std::optional<Failure> stop;
   const bool taken = commit([&](pg::Spi& spi) {
+    check_catalog(portion);
     auto result = step_->sift(spi, portion, stored_, false, pace_.streak(), failed);
     if (result) stop = result->stop;
     return result;

@@ -20,6 +20,9 @@ namespace kafka_fdw::ingest {
 /// Thrown where the log is not the one any more that was read before: the partitions must be surveyed again.
 struct LogChanged {};
 
+/// Thrown where the catalog changed before the batch had the stream locked: the Taker must be renewed.
+struct StreamChanged {};
+
 /// Thrown where the catalog changed while a batch failed: the failure may be of what was before.
 struct CatalogChanged {
   Failure failure;
@@ -56,6 +59,7 @@ class Taker {
  private:
   using Clock = std::chrono::steady_clock;
 
+  void check_catalog(const Portion& portion) const;
   bool take_whole(const Portion& portion);
   bool take_sifted(const Portion& portion, const Failure* failed);
   template <class Take>

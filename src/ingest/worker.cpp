@@ -55,7 +55,7 @@ class Worker {
   bool may_retry_at_once(const Session& session, const Failure& failure);
   void recover(const Consumer& consumer, const Failure& failure);
   void stop_consumer(const Consumer& consumer, const Failure& failure);
-  void wait_while(const Consumer& consumer, milliseconds time, bool until_catalog_changes);
+  void wait_while(const Consumer& consumer, milliseconds time, std::optional<uint64_t> catalog = std::nullopt);
   void wait_for_fence(const Consumer& consumer);
 
   ConsumerId id_;
@@ -239,15 +239,17 @@ bool Worker::may_retry_at_once(const Session& session, const Failure& failure) {
 }
 
 void Worker::recover(const Consumer& consumer, const Failure& failure) {
+  // Before the state is written, in a transaction that may take in what mends it.
+  const uint64_t catalog = catalog_changes();
   switch (failure.failure_class) {
     case FailureClass::transient:
       status_.set(WorkerState::backoff, &failure);
-      wait_while(consumer, backoff_, false);
+      wait_while(consumer, backoff_);
       backoff_ = std::min(backoff_ * 2, longest_backoff);
       return;
     case FailureClass::missing:
       status_.set(WorkerState::waiting, &failure);
-      wait_while(consumer, std::min(backoff_, longest_wait_for_topic), false);
+      wait_while(consumer, std::min(backoff_, longest_wait_for_topic));
       backoff_ = std::min(backoff_ * 2, longest_backoff);
       return;
     case FailureClass::bad_log:
@@ -256,7 +258,7 @@ void Worker::recover(const Consumer& consumer, const Failure& failure) {
     case FailureClass::bad_message:  // not from a batch: a value that the consumer itself was given
     case FailureClass::bad_consumer:
       status_.set(WorkerState::error, &failure);
-      wait_while(consumer, milliseconds::max(), true);
+      wait_while(consumer, milliseconds::max(), catalog);
       return;
   }
 }
@@ -284,16 +286,15 @@ void Worker::stop_consumer(const Consumer& consumer, const Failure& failure) {
   }
 }
 
-/// Waits, unless the consumer changes meanwhile; without end where only a change of the catalog can help.
-void Worker::wait_while(const Consumer& consumer, milliseconds time, bool until_catalog_changes) {
+/// Waits, unless the consumer changes meanwhile; where only a change of the catalog can help, until it is not as it was
+/// at that count of changes.
+void Worker::wait_while(const Consumer& consumer, milliseconds time, std::optional<uint64_t> catalog) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
-  const uint64_t catalog = catalog_changes();
   for (;;) {
     const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    if (!until_catalog_changes && passed >= time) return;
-    pg::wait_latch(until_catalog_changes ? look_interval : std::min<milliseconds>(time - passed, look_interval));
-    if (!is_current(consumer) || (until_catalog_changes && catalog_changes() != catalog)) return;
+    if (!is_current(consumer) || (catalog && catalog_changes() != *catalog) || passed >= time) return;
+    pg::wait_latch(std::min<milliseconds>(time - passed, look_interval));
   }
 }
 

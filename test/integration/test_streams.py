@@ -1,5 +1,6 @@
 """What consumers follow: columns, metadata, documents, tombstones, streams that go and come."""
 
+import concurrent.futures
 import json
 
 import psycopg
@@ -52,6 +53,42 @@ def test_a_column_added_to_the_stream_is_filled_from_the_next_batch_on(db, broke
     broker.produce(name, '{"n": 3, "m": "third"}')
     consumers.wait_for_end(db, "flood", name)
     assert db.execute("SELECT m FROM flood ORDER BY m NULLS FIRST") == [(None,), ("second",), ("third",)]
+
+
+@pytest.mark.parametrize("change, rows", [("ADD COLUMN o text", [(1, "a", None), (2, "b", "y")]), ("DROP COLUMN m", [(1,), (2,)])])
+def test_a_change_of_the_stream_is_followed_though_a_lock_comes_behind_it(pg, db, broker, topic, change, rows):
+    name = topic()
+    db.execute("CREATE TABLE stream (n bigint, m text)")
+    broker.produce(name, '{"n": 1, "m": "a", "o": "x"}')
+    consumers.begin(db, "stream", name, format="json")
+    consumers.wait_for_end(db, "stream", name)
+    with db.connect(autocommit=False) as changing, db.connect(autocommit=False) as locking:
+        changing.execute(f"ALTER TABLE stream {change}")
+        with concurrent.futures.ThreadPoolExecutor(1) as background:
+            # It has the lock at the very moment of the other's commit.
+            lock = background.submit(locking.execute, "LOCK TABLE stream")
+            wait_for(lambda: db.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s", [locking.info.backend_pid]),
+                     what="a session that waits for the lock")
+            changing.commit()
+            lock.result()
+        broker.produce(name, '{"n": 2, "m": "b", "o": "y"}')
+        consumers.wait_for_state(db, "stream", "backoff")
+        locking.rollback()
+    consumers.wait_for_end(db, "stream", name)
+    assert db.execute("SELECT * FROM stream ORDER BY n") == rows
+
+
+def test_columns_come_and_go_at_any_moment_of_a_batch(pg, db, broker, topic):
+    name = topic(partitions=4)
+    db.execute("CREATE TABLE stream (n bigint)")
+    consumers.begin(db, "stream", name, parallelism=4, batch_delay="0", columns=["n"])
+    with Flow(broker, name, 4) as flow:
+        for _ in range(1000):
+            db.execute("ALTER TABLE stream ADD COLUMN other text")
+            db.execute("ALTER TABLE stream DROP COLUMN other")
+    consumers.wait_for_end(db, "stream", name)
+    assert numbers(db) == list(range(flow.sent))
+    assert_no_crash(pg)
 
 
 def test_workers_follow_the_stream_at_the_same_time(pg, db, broker, topic):

@@ -90,7 +90,8 @@ bool Session::run() {
       }
     } catch (const StreamLocked&) {
       stream_wait_.wait(consumer_);
-    } catch (const LogChanged&) {
+    } catch (const LogChanged& changed) {
+      taker_->remember(changed);
       return false;  // the next survey says what to do
     }
     if (Clock::now() >= next_tick_ && !tick()) return false;

@@ -61,7 +61,7 @@ Failure identity_gap(const Consumer& consumer, const Place& place, int64_t store
       describe(consumer, place) + " is not the log any more that was read up to offset " + std::to_string(stored),
       marks);
   failure.detail = "The message at offset " + std::to_string(identity.offset) +
-                   " is another one than the one that was taken last: the topic was made anew or cut off. " +
+                   " is another one than the one that was taken: the topic was made anew or cut off. " +
                    failure.detail;
   return failure;
 }
@@ -100,10 +100,8 @@ class Surveyor {
     }
     if (identities.empty()) return;
     IdentityCheck check(few, consumer_.topics, identities);
-    for (const Place& place : check.wait()) {
-      const PartitionState& state = stored_.at(place);
-      add_gap(place, identity_gap(consumer_, place, state.next_offset, *state.identity, marks_.at(place)));
-    }
+    for (const auto& [place, identity] : check.wait())
+      add_gap(place, identity_gap(consumer_, place, stored_.at(place).next_offset, identity, marks_.at(place)));
   }
 
   Survey finish() {

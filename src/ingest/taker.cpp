@@ -112,6 +112,14 @@ bool Taker::jump(const std::vector<Gap>& gaps) {
   return true;
 }
 
+void Taker::remember(const LogChanged& changed) {
+  commit([&](pg::Spi& spi) -> std::optional<Taken> {
+    if (!holds_fence(spi, consumer_)) return std::nullopt;
+    store_identities(spi, consumer_, changed.others, stored_);
+    return Taken{};
+  });
+}
+
 /// One transaction: rows, dead letters and offsets.
 template <class Take>
 bool Taker::commit(Take take) {
@@ -167,20 +175,22 @@ void Taker::begin_check(std::span<const kafka::Message> messages) {
   for (const auto& [place, offset] : offsets_behind(messages)) {
     const auto stored = stored_.find(place);
     Seen& seen = seen_[place];
-    const bool due =
-        now - seen.compared >= check_interval || (now - seen.taken >= silence && now - seen.compared >= silence);
+    const bool silent = now - seen.taken >= silence;
+    const bool due = now - seen.compared >= (silent ? silence : check_interval);
     if (!due || stored == stored_.end() || !stored->second.identity) continue;
-    wanted.emplace(place, *stored->second.identity);
+    const Identity& last = *stored->second.identity;
+    wanted.emplace(place, silent ? last : seen.anchor.value_or(last));
     seen.compared = now;
+    seen.anchor = last;
   }
   if (!wanted.empty()) check_.emplace(few_, consumer_.topics, std::move(wanted));
 }
 
 void Taker::end_check() {
   if (!check_) return;
-  const std::vector<Place> changed = check_->wait();
+  LogChanged changed{check_->wait()};
   check_.reset();
-  if (!changed.empty()) throw LogChanged{};
+  if (!changed.others.empty()) throw changed;
 }
 
 }  // namespace kafka_fdw::ingest

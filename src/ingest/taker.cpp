@@ -71,9 +71,8 @@ void Taker::renew() {
 
 bool Taker::take(const Portion& portion) {
   begin_check(portion.messages);
-  if (pace_.is_cautious() && !portion.messages.empty()) return take_sifted(portion, nullptr);
   try {
-    return take_whole(portion);
+    return pace_.is_cautious() && !portion.messages.empty() ? take_sifted(portion, nullptr) : take_whole(portion);
   } catch (const pg::Error& error) {
     const Failure failure = failure_of_error(*error.data());
     if (catalog_changes() != catalog_seen_) throw CatalogChanged{failure};
@@ -126,6 +125,7 @@ bool Taker::commit(Take take) {
   std::optional<Taken> taken;
   {
     Transaction transaction;
+    XactReadOnly = DefaultXactReadOnly;  // the state of workers is written all the same
     lock_surroundings();
     if (!try_lock_stream(consumer_.stream)) throw StreamLocked{};
     // The statement means what it meant to the one who began; what it sets itself is gone with each batch.

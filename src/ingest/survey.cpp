@@ -61,8 +61,7 @@ Failure identity_gap(const Consumer& consumer, const Place& place, int64_t store
       describe(consumer, place) + " is not the log any more that was read up to offset " + std::to_string(stored),
       marks);
   failure.detail = "The message at offset " + std::to_string(identity.offset) +
-                   " is another one than the one that was taken: the topic was made anew or cut off. " +
-                   failure.detail;
+                   " is another one than the one that was taken: the topic was made anew or cut off. " + failure.detail;
   return failure;
 }
 

@@ -72,8 +72,7 @@ struct Goal {
       if (found == now.end()) return target.offset <= target.log.low;
       const auto was = before.find(place);
       // An offset past the end is of a log that is gone: where the consumer goes on is still to be seen.
-      const bool of_another_log =
-          was != before.end() && was->second > target.log.high && found->second == was->second;
+      const bool of_another_log = was != before.end() && was->second > target.log.high && found->second == was->second;
       return target.offset <= found->second && !of_another_log;
     });
   }

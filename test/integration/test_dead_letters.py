@@ -258,7 +258,7 @@ def test_once_keeps_dead_letters_in_the_callers_transaction(db, stream, broker, 
 
 def test_a_child_whose_parent_comes_behind_it_in_the_batch_is_taken(db, broker, topic):
     name = topic()
-    db.execute(f"""CREATE TABLE stream (kafka_partition int, kafka_offset bigint, id int PRIMARY KEY, parent int REFERENCES stream)""")
+    db.execute("CREATE TABLE stream (kafka_partition int, kafka_offset bigint, id int PRIMARY KEY, parent int REFERENCES stream)")
     pairs = [(1, 2), (2, 3), (3, None), (4, 99), (5, 1)]
     broker.produce(name, *(json.dumps({"id": i, "parent": p}) for i, p in pairs))
     begin(db, name, format="json")

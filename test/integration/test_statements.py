@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from support import consumers, wait_for
 from support.flow import Flow
 from support.streams import count, numbers, produce, wait_for_error
@@ -76,7 +75,8 @@ def test_call_of_a_procedure(db, broker, topic):
     create_source(db, name)
     db.execute("""CREATE TABLE stream (part int, offs bigint, n bigint); CREATE TABLE log (n bigint);
                   CREATE PROCEDURE take() LANGUAGE plpgsql AS $$
-                  BEGIN INSERT INTO stream SELECT * FROM source WHERE n % 2 = 0; INSERT INTO log SELECT n FROM source WHERE n % 2 = 1; END$$""")
+                  BEGIN INSERT INTO stream SELECT * FROM source WHERE n % 2 = 0;
+                        INSERT INTO log SELECT n FROM source WHERE n % 2 = 1; END$$""")
     begin(db, name, "CALL take()", parallelism=2, batch_size=30)
     broker.produce(name, *({"value": str(n), "partition": n % 2} for n in range(200)))
     consumers.wait_for_end(db, "stream", name)
@@ -103,12 +103,14 @@ def test_a_view_with_instead_of_triggers(db, broker, topic):
     assert db.execute("SELECT message_offset, error FROM pipeline_kafka_errors") == [(13, "unlucky")]
 
 
-def test_a_table_of_another_server(pg, db, broker, topic):
+def test_a_table_of_another_server(db, broker, topic):
     """Its rows commit with the offsets unless the server is lost in between."""
     name = topic(partitions=2)
     info = db.connect().info
-    db.execute(f"""CREATE EXTENSION postgres_fdw; CREATE SCHEMA there; CREATE TABLE there.stream (n bigint CHECK (n <> 7), kafka_offset bigint);
-                   CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{info.host}', port '{info.port}', dbname '{db.name}');
+    db.execute(f"""CREATE EXTENSION postgres_fdw; CREATE SCHEMA there;
+                   CREATE TABLE there.stream (n bigint CHECK (n <> 7), kafka_offset bigint);
+                   CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw
+                       OPTIONS (host '{info.host}', port '{info.port}', dbname '{db.name}');
                    CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (user '{info.user}');
                    CREATE FOREIGN TABLE stream (n bigint, kafka_offset bigint) SERVER other OPTIONS (schema_name 'there')""")
     broker.produce(name, *({"value": str(n), "partition": n % 2} for n in range(50)))

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 from support import consumers, wait_for
 from support.flow import Flow
-from support.oracle import COORDINATES, assert_each_once
+from support.oracle import COORDINATES
 from support.streams import assert_no_crash, make_stream, numbers, produce, wait_for_numbers
 
 def own_database(own_pg, broker):

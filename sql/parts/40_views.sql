@@ -42,11 +42,15 @@ SELECT c.id, c.stream, c.topic,
        CASE WHEN NOT c.enabled THEN CASE WHEN worst.state_now IN ('error', 'finished') THEN worst.state_now
                                         ELSE 'stopped' END
             WHEN NOT place.here THEN 'stopped'
+            WHEN NOT place.owned THEN 'error'
             WHEN worst.state_now IS NULL OR worst.state_now = 'stopped' THEN 'waiting'
             ELSE worst.state_now END AS state,
-       CASE WHEN place.here THEN worst.detail
-            ELSE 'It was begun in another database or another cluster, and this is a copy.' END AS detail,
-       CASE WHEN place.here THEN worst.hint ELSE 'Call kafka_consume_begin() to have it run here.' END AS hint,
+       CASE WHEN NOT place.here THEN 'It was begun in another database or another cluster, and this is a copy.'
+            WHEN NOT place.owned THEN format('Its owner "%s" does not exist.', c.owner)
+            ELSE worst.detail END AS detail,
+       CASE WHEN NOT place.here THEN 'Call kafka_consume_begin() to have it run here.'
+            WHEN NOT place.owned THEN 'Make that role again, or drop the consumer and have another role begin it where it was.'
+            ELSE worst.hint END AS hint,
        coalesce(applied.apply, CASE WHEN c.statement IS NOT NULL THEN 'general' END) AS apply,
        coalesce(live.workers, 0) AS workers,
        coalesce(done.messages, 0) AS messages, coalesce(done.rows, 0) AS rows,
@@ -61,7 +65,8 @@ SELECT c.id, c.stream, c.topic,
        failed.error_offset, applied.apply_reason
   FROM @extschema@.pipeline_kafka_consumers c
        CROSS JOIN LATERAL (
-           SELECT c.database_oid = d.oid AND c.system_identifier = s.system_identifier AS here
+           SELECT c.database_oid = d.oid AND c.system_identifier = s.system_identifier AS here,
+                  EXISTS (SELECT FROM pg_roles WHERE rolname = c.owner) AS owned
              FROM pg_database d, pg_control_system() s WHERE d.datname = current_database()) AS place
        LEFT JOIN LATERAL (
            SELECT s.state_now,

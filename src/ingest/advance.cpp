@@ -116,6 +116,19 @@ void forget_rejections(pg::Spi& spi, ConsumerId id) {
                {pg::Param::int8(id)});
 }
 
+void store_identities(pg::Spi& spi, const Consumer& consumer, const std::map<Place, Identity>& identities,
+                      const PartitionStates& stored) {
+  for (const auto& [place, identity] : identities)
+    run_as_owner(
+        spi, R"(
+        UPDATE $S.pipeline_kafka_offsets SET identity_offset = $5, identity_timestamp = $6, identity_checksum = $7
+         WHERE consumer_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4)",
+        {pg::Param::int8(consumer.id),
+         pg::Param::text(std::string_view(consumer.topics[static_cast<size_t>(place.first)])),
+         pg::Param::int4(place.second), pg::Param::int8(stored.at(place).next_offset), pg::Param::int8(identity.offset),
+         pg::Param::int8(identity.timestamp_ms), pg::Param::int8(identity.checksum)});
+}
+
 bool Advancer::run(const Offsets& next, const PartitionStates& stored, const Tallies& tallies) {
   Moves moves;
   size_t updates = 0;

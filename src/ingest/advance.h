@@ -21,6 +21,10 @@ PartitionStates load_partitions(pg::Spi& spi, const Consumer& consumer);
 /// reject_limit counts from now on.
 void forget_rejections(pg::Spi& spi, ConsumerId id);
 
+/// Stores messages of the log as it was, where the offsets still are as `stored` says.
+void store_identities(pg::Spi& spi, const Consumer& consumer, const std::map<Place, Identity>& identities,
+                      const PartitionStates& stored);
+
 /// Moves stored offsets on, each by compare-and-set. Keeps its plans.
 class Advancer {
  public:

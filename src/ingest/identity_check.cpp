@@ -36,7 +36,7 @@ void IdentityCheck::abandon() noexcept {
   lease_.reset();
 }
 
-std::vector<Place> IdentityCheck::wait() {
+std::map<Place, Identity> IdentityCheck::wait() {
   while (!is_complete()) {
     if (pg::Clock::now() - asked_at_ > fdw::connect_timeout())
       throw kafka::Error(
@@ -49,7 +49,7 @@ std::vector<Place> IdentityCheck::wait() {
   reader_.reset();
   lease_->give_back();
   lease_.reset();
-  return {others_.begin(), others_.end()};
+  return others_;
 }
 
 /// Whether all is known.
@@ -64,7 +64,8 @@ void IdentityCheck::compare_topics() {
   topic_ids_now_.reset();
   for (const auto& [place, identity] : identities_) {
     const auto topic = static_cast<size_t>(place.first);
-    if (!topic_ids_[topic].empty() && !now[topic].empty() && topic_ids_[topic] != now[topic]) others_.insert(place);
+    if (!topic_ids_[topic].empty() && !now[topic].empty() && topic_ids_[topic] != now[topic])
+      others_.emplace(place, identity);
   }
 }
 
@@ -77,7 +78,8 @@ bool IdentityCheck::poll() {
     const auto status = reader_->poll(batch_, identities_.size(), SIZE_MAX);
     for (const kafka::Message& message : batch_.messages()) {
       const Place place{message.topic, message.partition};
-      if (identity_of(message) != identities_.at(place)) others_.insert(place);
+      const Identity& identity = identities_.at(place);
+      if (identity_of(message) != identity) others_.emplace(place, identity);
     }
     if (status == kafka::RangeReader::Status::finished) return true;
   } catch (const kafka::Error& error) {
@@ -97,7 +99,8 @@ bool IdentityCheck::poll() {
 void IdentityCheck::note_ends() {
   for (const auto& position : reader_->positions()) {
     const Place place{position.topic, position.partition};
-    if (position.at_end && position.next_offset <= identities_.at(place).offset) others_.insert(place);
+    const Identity& identity = identities_.at(place);
+    if (position.at_end && position.next_offset <= identity.offset) others_.emplace(place, identity);
   }
 }
 

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "fdw/connection.h"
@@ -22,9 +21,9 @@ class IdentityCheck final : public ClientOwner {
   IdentityCheck(const fdw::Connection& connection, const std::vector<std::string>& topics,
                 std::map<Place, Identity> identities, std::vector<std::string> topic_ids);
 
-  /// Waits for the answers, interruptibly. The places where another message is now, or where the log ends before it; a
-  /// message that is gone (compacted, or too old) proves nothing. Throws kafka::Error where no answer comes.
-  std::vector<Place> wait();
+  /// Waits for the answers, interruptibly. The messages in whose place another one is now, or before which the log
+  /// ends; a message that is gone (compacted, or too old) proves nothing. Throws kafka::Error where no answer comes.
+  std::map<Place, Identity> wait();
 
  private:
   void abandon() noexcept override;
@@ -40,7 +39,7 @@ class IdentityCheck final : public ClientOwner {
   std::optional<kafka::RangeReader> reader_;
   std::vector<std::string> topic_ids_;
   std::optional<kafka::Pending<std::vector<std::string>>> topic_ids_now_;
-  std::set<Place> others_;
+  std::map<Place, Identity> others_;
   std::chrono::steady_clock::time_point asked_at_;
 };
 

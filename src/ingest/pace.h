@@ -18,7 +18,10 @@ class Pace {
 
   void note_taken(bool clean) noexcept {
     too_much_ = 0;
-    limit_ = limit_ >= largest_limit ? 0 : limit_ * 2;
+    if (limit_ > 0 && ++taken_ >= batches_before_growth) {
+      limit_ = limit_ >= largest_limit ? 0 : limit_ * 2;
+      taken_ = 0;
+    }
     if (!clean)
       cautious_batches_ = caution;
     else if (cautious_batches_ > 0)
@@ -32,6 +35,7 @@ class Pace {
     if (++too_much_ < 2) return false;
     if (size <= 1) return true;
     limit_ = size / 2;
+    taken_ = 0;
     too_much_ = 1;
     return false;
   }
@@ -41,9 +45,12 @@ class Pace {
  private:
   static constexpr int caution = 20;
   static constexpr size_t largest_limit = 1 << 20;
+  /// What was too much most likely still is.
+  static constexpr int batches_before_growth = 8;
 
   size_t limit_ = 0;  ///< 0: none of our own
   int too_much_ = 0;
+  int taken_ = 0;  ///< batches since limit_ changed
   int cautious_batches_ = 0;
   Streak streak_;
 };

@@ -12,6 +12,7 @@
 #include "pg/wait.h"
 
 extern "C" {
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
 #include "utils/guc.h"
@@ -92,7 +93,8 @@ bool Session::run() {
       stream_wait_.wait(consumer_);
     } catch (const StreamChanged&) {
       // The next turn looks at the catalog again.
-    } catch (const LogChanged&) {
+    } catch (const LogChanged& changed) {
+      taker_->remember(changed);
       return false;  // the next survey says what to do
     }
     if (Clock::now() >= next_tick_ && !tick()) return false;
@@ -124,6 +126,7 @@ bool Session::connect() {
       pg::Spi spi;
       wiring = read_wiring(spi);
       stored = load_partitions(spi, consumer_);
+      std::erase_if(stored, [this](const auto& entry) { return !slots_.take(consumer_, entry.first.second); });
     }
     transaction.commit();
   }
@@ -137,6 +140,8 @@ bool Session::connect() {
   if (!settle(survey)) return false;
   for (const kafka::Range& range : survey.ranges) status_.note_end({range.topic, range.partition}, range.to);
   feed_.follow(ranges_to_follow(survey));
+  // What others have committed is flushed when all is that is written now.
+  if (publisher_) publisher_->note(taker_->stored(), pg::call([] { return GetXLogInsertRecPtr(); }));
   return true;
 }
 

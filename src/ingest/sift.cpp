@@ -1,6 +1,7 @@
 #include "ingest/sift.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace kafka_fdw::ingest {
 
@@ -149,20 +150,28 @@ void Sieve::stop_at(const kafka::Message& message, Failure failure) {
   stop_ = at_message(std::move(failure), consumer_, message);
 }
 
-/// A row whose parent came behind it, in another piece of the batch, was rejected for no fault of its own.
+/// A row whose parent came behind it, in another piece of the batch, was rejected for no fault of its own. From the end
+/// to the beginning, as parents that are children came before their own; then the other way, for children of those.
 void Sieve::retry_for_parents() {
-  for (auto found = rejections_.begin(); found != rejections_.end();) {
-    const auto& [message, rejection] = *found;
-    const bool lacks_parent = rejection.by_statement && rejection.failure.sqlstate == foreign_key_violation;
-    if (!lacks_parent || consumer_.envelope != Envelope::none || !apply({message, 1}, nullptr)) {
-      ++found;
-      continue;
-    }
-    Tally& tally = tallies_[{message->topic, message->partition}];
-    --tally.messages;  // counted twice now
-    --tally.rejected;
-    found = rejections_.erase(found);
+  if (consumer_.envelope != Envelope::none) return;
+  std::vector<const kafka::Message*> lacking;
+  for (const auto& [message, rejection] : rejections_)
+    if (rejection.by_statement && rejection.failure.sqlstate == foreign_key_violation) lacking.push_back(message);
+  for (size_t before = lacking.size() + 1; lacking.size() < before;) {
+    before = lacking.size();
+    std::ranges::reverse(lacking);
+    std::erase_if(lacking, [this](const kafka::Message* message) { return retry(*message); });
   }
+}
+
+/// Whether the message that was rejected is taken now.
+bool Sieve::retry(const kafka::Message& message) {
+  if (!apply({&message, 1}, nullptr)) return false;
+  Tally& tally = tallies_[{message.topic, message.partition}];
+  --tally.messages;  // counted twice now
+  --tally.rejected;
+  rejections_.erase(&message);
+  return true;
 }
 
 void Sieve::add(const Tallies& tallies) {

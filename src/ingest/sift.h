@@ -54,6 +54,7 @@ class Sieve {
   void reject(const kafka::Message& message);
   void stop_at(const kafka::Message& message, Failure failure);
   void retry_for_parents();
+  bool retry(const kafka::Message& message);
   void add(const Tallies& tallies);
 
   const Consumer& consumer_;

@@ -112,14 +112,12 @@ class Surveyor {
     }
     if (identities.empty()) return;
     IdentityCheck check(few, consumer_.topics, identities, survey_.topic_ids);
-    for (const Place& place : check.wait()) {
-      const PartitionState& state = stored_.at(place);
-      add_gap(place, identity_gap(consumer_, place, state.next_offset,
-                                  "The message at offset " + std::to_string(state.identity->offset) +
-                                      " is another one than the one that was taken last: the topic was made anew or "
-                                      "cut off.",
-                                  marks_.at(place)));
-    }
+    for (const auto& [place, identity] : check.wait())
+      add_gap(place,
+              identity_gap(consumer_, place, stored_.at(place).next_offset,
+                           "The message at offset " + std::to_string(identity.offset) +
+                               " is another one than the one that was taken: the topic was made anew or cut off.",
+                           marks_.at(place)));
   }
 
   Survey finish() {

@@ -72,9 +72,8 @@ void Taker::renew() {
 
 bool Taker::take(const Portion& portion) {
   begin_check(portion.messages);
-  if (pace_.is_cautious() && !portion.messages.empty()) return take_sifted(portion, nullptr);
   try {
-    return take_whole(portion);
+    return pace_.is_cautious() && !portion.messages.empty() ? take_sifted(portion, nullptr) : take_whole(portion);
   } catch (const pg::Error& error) {
     const Failure failure = failure_of_error(*error.data());
     if (catalog_changes() != catalog_seen_) throw CatalogChanged{failure};
@@ -123,12 +122,21 @@ bool Taker::jump(const std::vector<Gap>& gaps) {
   return true;
 }
 
+void Taker::remember(const LogChanged& changed) {
+  commit([&](pg::Spi& spi) -> std::optional<Taken> {
+    if (!holds_fence(spi, consumer_)) return std::nullopt;
+    store_identities(spi, consumer_, changed.others, stored_);
+    return Taken{};
+  });
+}
+
 /// One transaction: rows, dead letters and offsets.
 template <class Take>
 bool Taker::commit(Take take) {
   std::optional<Taken> taken;
   {
     Transaction transaction;
+    XactReadOnly = DefaultXactReadOnly;  // the state of workers is written all the same
     lock_surroundings();
     if (!try_lock_stream(consumer_.stream)) throw StreamLocked{};
     // The statement means what it meant to the one who began; what it sets itself is gone with each batch.
@@ -179,20 +187,22 @@ void Taker::begin_check(std::span<const kafka::Message> messages) {
   for (const auto& [place, offset] : offsets_behind(messages)) {
     const auto stored = stored_.find(place);
     Seen& seen = seen_[place];
-    const bool due =
-        now - seen.compared >= check_interval || (now - seen.taken >= silence && now - seen.compared >= silence);
+    const bool silent = now - seen.taken >= silence;
+    const bool due = now - seen.compared >= (silent ? silence : check_interval);
     if (!due || stored == stored_.end() || !stored->second.identity) continue;
-    wanted.emplace(place, *stored->second.identity);
+    const Identity& last = *stored->second.identity;
+    wanted.emplace(place, silent ? last : seen.anchor.value_or(last));
     seen.compared = now;
+    seen.anchor = last;
   }
   if (!wanted.empty()) check_.emplace(few_, consumer_.topics, std::move(wanted), topic_ids_);
 }
 
 void Taker::end_check() {
   if (!check_) return;
-  const std::vector<Place> changed = check_->wait();
+  LogChanged changed{check_->wait()};
   check_.reset();
-  if (!changed.empty()) throw LogChanged{};
+  if (!changed.others.empty()) throw changed;
 }
 
 }  // namespace kafka_fdw::ingest

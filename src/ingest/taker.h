@@ -17,8 +17,11 @@ extern "C" {
 
 namespace kafka_fdw::ingest {
 
-/// Thrown where the log is not the one any more that was read before: the partitions must be surveyed again.
-struct LogChanged {};
+/// Thrown where the log is not the one any more that was read before: these messages are other ones now. Once that is
+/// stored, the partitions must be surveyed again.
+struct LogChanged {
+  std::map<Place, Identity> others;
+};
 
 /// Thrown where the catalog changed before the batch had the stream locked: the Taker must be renewed.
 struct StreamChanged {};
@@ -46,6 +49,9 @@ class Taker {
 
   /// Moves the stored offsets of the partitions, over what is not in the log. False: the fence was lost.
   bool jump(const std::vector<Gap>& gaps);
+
+  /// Stores what messages the log had, for the next survey to find that it is another one.
+  void remember(const LogChanged& changed);
 
   /// After a change of the catalog.
   void renew();
@@ -85,6 +91,8 @@ class Taker {
   struct Seen {
     Clock::time_point taken{};
     Clock::time_point compared{};
+    /// What was the last message then. Under load the newest ones may be of another log already, and agree with it.
+    std::optional<Identity> anchor;
   };
   std::map<Place, Seen> seen_;
   std::optional<IdentityCheck> check_;

@@ -47,25 +47,42 @@ void check_goes_on(pg::Spi& spi, const Consumer& consumer) {
        "Call kafka_consume_begin or kafka_consume_seek to have it go on.", error.value_or(""));
 }
 
-/// A partition without a row starts at the beginning of its log.
-bool has_reached(pg::Spi& spi, const Consumer& consumer, const std::vector<TopicOffset>& targets) {
+/// The next offsets by topic and partition. A partition that has none starts at the beginning of its log.
+using NextOffsets = std::map<std::pair<std::string, int64>, int64>;
+
+NextOffsets load_next_offsets(pg::Spi& spi, const Consumer& consumer) {
   const pg::Rows rows =
       run_as_owner(spi, "SELECT topic, partition, next_offset FROM $S.pipeline_kafka_offsets WHERE consumer_id = $1",
                    {pg::Param::int8(consumer.id)}, true);
-  std::map<std::pair<std::string, int64>, int64> next;
+  NextOffsets next;
   for (size_t i = 0; i < rows.size(); ++i)
     next.emplace(std::pair(rows.string(i, 1), *rows.integer(i, 2)), *rows.integer(i, 3));
-  return std::ranges::all_of(targets, [&](const TopicOffset& target) {
-    const auto found = next.find({target.topic, target.log.partition});
-    return target.offset <= (found == next.end() ? target.log.low : found->second);
-  });
+  return next;
 }
 
+/// What must be committed, and where the consumer was when the ends of the logs had not been asked for yet.
+struct Goal {
+  NextOffsets before;
+  std::vector<TopicOffset> targets;
+
+  bool is_reached(const NextOffsets& now) const {
+    return std::ranges::all_of(targets, [&](const TopicOffset& target) {
+      const std::pair<std::string, int64> place{target.topic, target.log.partition};
+      const auto found = now.find(place);
+      if (found == now.end()) return target.offset <= target.log.low;
+      const auto was = before.find(place);
+      // An offset past the end is of a log that is gone: where the consumer goes on is still to be seen.
+      const bool of_another_log = was != before.end() && was->second > target.log.high && found->second == was->second;
+      return target.offset <= found->second && !of_another_log;
+    });
+  }
+};
+
 /// Looks once. A connection to SPI of its own, which frees what was read.
-bool look(const Consumer& consumer, const std::vector<TopicOffset>& targets) {
+bool look(const Consumer& consumer, const Goal& goal) {
   const pg::LatestSnapshot snapshot;
   pg::Spi spi;
-  if (has_reached(spi, consumer, targets)) return true;
+  if (goal.is_reached(load_next_offsets(spi, consumer))) return true;
   check_goes_on(spi, consumer);
   return false;
 }
@@ -84,6 +101,7 @@ void pause(milliseconds time) {
 bool wait(const std::string& stream, const std::string& topic, milliseconds timeout, const std::string& target) {
   const auto deadline = pg::Clock::now() + timeout;
   std::optional<Consumer> consumer;
+  Goal goal;
   {
     pg::Spi spi;
     consumer = require_consumer(spi, stream, topic);
@@ -95,10 +113,11 @@ bool wait(const std::string& stream, const std::string& topic, milliseconds time
     const pg::LatestSnapshot snapshot;
     // One that ends by itself may have ended, and have reached the target all the same.
     if (!consumer->until) check_goes_on(spi, *consumer);
+    goal.before = load_next_offsets(spi, *consumer);
   }
-  const std::vector<TopicOffset> targets = resolve_position(*consumer, fdw::parse_position(target));
+  goal.targets = resolve_position(*consumer, fdw::parse_position(target));
   for (milliseconds next = first_pause;; next = std::min(2 * next, longest_pause)) {
-    if (look(*consumer, targets)) return true;
+    if (look(*consumer, goal)) return true;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - pg::Clock::now());
     if (left <= milliseconds(0)) return false;
     pause(std::min(next, left));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ingest/backoff.h"
 #include "ingest/catalog_watch.h"
 #include "ingest/fence.h"
 #include "ingest/session.h"
@@ -22,8 +23,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds shortest_backoff{100};
-constexpr milliseconds longest_backoff{30000};
 constexpr milliseconds longest_wait_for_topic{2000};
 constexpr seconds look_interval{1};
 /// A batch that takes longer keeps its slot.
@@ -64,7 +63,7 @@ class Worker {
   Status status_;
   Pace pace_;
   StreamWait stream_wait_{status_};
-  milliseconds backoff_ = shortest_backoff;
+  Backoff backoff_;
   bool has_place_ = false;
   bool finished_ = false;
   int retries_at_once_ = 0;  ///< in a row, without progress
@@ -190,7 +189,7 @@ void Worker::serve(const Consumer& consumer) {
     failure = failure_of_current_exception();
   }
   if (session.made_progress()) {
-    backoff_ = shortest_backoff;
+    backoff_.reset();
     retries_at_once_ = 0;
   }
   if (!may_retry_at_once(session, failure)) recover(consumer, failure);
@@ -209,7 +208,7 @@ void Worker::follow(const Consumer& consumer, Session& session) {
   wait_for_fence(consumer);
   // What changes with every batch must not make it spin.
   vain_sessions_ = session.made_progress() ? 0 : vain_sessions_ + 1;
-  if (vain_sessions_ > 3) pg::wait_latch(std::min(shortest_backoff * vain_sessions_, longest_wait_for_topic));
+  if (vain_sessions_ > 3) pg::wait_latch(std::min(Backoff::shortest * vain_sessions_, longest_wait_for_topic));
 }
 
 /// Everything of this worker's up to the consumer's end is taken. The last worker that is so far ends the consumer.
@@ -244,13 +243,11 @@ void Worker::recover(const Consumer& consumer, const Failure& failure) {
   switch (failure.failure_class) {
     case FailureClass::transient:
       status_.set(WorkerState::backoff, &failure);
-      wait_while(consumer, backoff_);
-      backoff_ = std::min(backoff_ * 2, longest_backoff);
+      wait_while(consumer, backoff_.next());
       return;
     case FailureClass::missing:
       status_.set(WorkerState::waiting, &failure);
-      wait_while(consumer, std::min(backoff_, longest_wait_for_topic));
-      backoff_ = std::min(backoff_ * 2, longest_backoff);
+      wait_while(consumer, std::min(backoff_.next(), longest_wait_for_topic));
       return;
     case FailureClass::bad_log:
       stop_consumer(consumer, failure);

@@ -30,7 +30,6 @@ constexpr std::chrono::seconds drain_time{1};
 
 /// What the role or the database may have set otherwise, and a worker depends on.
 constexpr const char* pinned_settings[][2] = {{"default_transaction_isolation", "read committed"},
-                                              {"default_transaction_read_only", "off"},
                                               {"default_transaction_deferrable", "off"},
                                               {"max_parallel_workers_per_gather", "0"},
                                               {"session_replication_role", "origin"}};

@@ -10,6 +10,7 @@
 
 #include "kafka/error.h"
 #include "kafka/properties.h"
+#include "kafka/reapable.h"
 
 struct rd_kafka_s;
 struct rd_kafka_queue_s;
@@ -78,13 +79,11 @@ const char* library_version() noexcept;
 /// One librdkafka consumer handle, its helper thread, and the pipe through which both wake the thread that owns the
 /// client. Used by one thread. Nothing here blocks but the constructor (milliseconds) and the destructor (let Reaper do
 /// that).
-class Client {
+class Client final : public Reapable {
  public:
   /// Throws Error(bad_property). The fixed properties are added here; properties of class `never` are refused here too.
   explicit Client(const Properties& properties);
-  ~Client();
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
+  ~Client() override;
 
   /// Readable when a queue or a pending answer may have something. Drain it, then poll everything, then wait.
   int event_descriptor() const noexcept;

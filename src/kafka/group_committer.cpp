@@ -3,15 +3,17 @@
 #include "kafka/client_config.h"
 #include "kafka/group_member.h"
 #include "kafka/journal.h"
+#include "kafka/pool.h"
 #include "kafka/rdkafka_types.h"
 
 namespace kafka_fdw::kafka {
 
-struct GroupCommitter::Impl {
+struct GroupCommitter::Impl final : Reapable {
   Impl(const Properties& properties, const std::string& group)
       : journal(properties),
         member(make_group_member(properties, group, listener)),
-        queue(rd_kafka_queue_new(member.get())) {}
+        answers(rd_kafka_queue_new(member.get())),
+        troubles(rd_kafka_queue_get_consumer(member.get())) {}
 
   /// Of a broker that answered, for each partition, or of the request as a whole.
   rd_kafka_resp_err_t error_of(rd_kafka_event_t* event) const {
@@ -25,7 +27,8 @@ struct GroupCommitter::Impl {
   Journal journal;
   IgnoreErrors listener;
   GroupMember member;
-  QueueHandle queue;
+  QueueHandle answers;
+  QueueHandle troubles;  ///< of looking for the group's coordinator, without which nothing is answered
   bool waiting = false;
   std::string error;
 };
@@ -33,7 +36,7 @@ struct GroupCommitter::Impl {
 GroupCommitter::GroupCommitter(const Properties& properties, const std::string& group)
     : impl_(std::make_unique<Impl>(properties, group)) {}
 
-GroupCommitter::~GroupCommitter() = default;
+GroupCommitter::~GroupCommitter() { Reaper::destroy(std::move(impl_)); }
 
 bool GroupCommitter::commit(const Offsets& offsets) {
   if (impl_->waiting) return false;
@@ -41,7 +44,7 @@ bool GroupCommitter::commit(const Offsets& offsets) {
   for (const auto& [place, offset] : offsets)
     rd_kafka_topic_partition_list_add(list.get(), place.first.c_str(), place.second)->offset = offset;
   const rd_kafka_resp_err_t error =
-      rd_kafka_commit_queue(impl_->member.get(), list.get(), impl_->queue.get(), nullptr, nullptr);
+      rd_kafka_commit_queue(impl_->member.get(), list.get(), impl_->answers.get(), nullptr, nullptr);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
     impl_->waiting = true;
   else
@@ -50,12 +53,17 @@ bool GroupCommitter::commit(const Offsets& offsets) {
 }
 
 GroupCommitter::State GroupCommitter::poll() {
-  while (const EventHandle event{rd_kafka_queue_poll(impl_->queue.get(), 0)}) {
+  while (const EventHandle event{rd_kafka_queue_poll(impl_->answers.get(), 0)}) {
     if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_OFFSET_COMMIT) continue;
     impl_->waiting = false;
     const rd_kafka_resp_err_t error = impl_->error_of(event.get());
     impl_->error = error == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : impl_->journal.redacted(rd_kafka_err2str(error));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return State::failed;
+  }
+  while (const EventHandle event{rd_kafka_queue_poll(impl_->troubles.get(), 0)}) {
+    if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_ERROR) continue;
+    impl_->error = impl_->journal.redacted(rd_kafka_event_error_string(event.get()));
+    return State::failed;
   }
   return impl_->waiting ? State::waiting : State::idle;
 }

@@ -10,8 +10,8 @@
 
 namespace kafka_fdw::kafka {
 
-/// Commits offsets for a consumer group without being a member of it, by a client of its own. Nothing here waits but
-/// the destructor.
+/// Commits offsets for a consumer group without being a member of it, by a client of its own. Nothing here waits: the
+/// client is the reaper's in the end.
 class GroupCommitter {
  public:
   /// Throws Error(bad_property).
@@ -27,7 +27,8 @@ class GroupCommitter {
   bool commit(const Offsets& offsets);
 
   enum class State : uint8_t { idle, waiting, failed };
-  /// Takes in what has come. After failed, error() says why, and it is idle again.
+  /// Takes in what has come. After failed, error() says why; where the group's coordinator is not to be found, an
+  /// answer is awaited all the same.
   State poll();
   const std::string& error() const noexcept;
 

@@ -49,10 +49,10 @@ class Keeper {
     return client;
   }
 
-  void destroy(std::unique_ptr<Client> client) {
+  void destroy(std::unique_ptr<Reapable> holder) {
     std::lock_guard lock(mutex_);
     start();
-    doom(std::move(client));
+    doom(std::move(holder));
     changed_.notify_all();
   }
 
@@ -90,8 +90,8 @@ class Keeper {
     if (!thread_.joinable()) thread_ = start_quiet_thread([this](const std::stop_token&) { work(); });
   }
 
-  void doom(std::unique_ptr<Client> client) {
-    doomed_.push_back(std::move(client));
+  void doom(std::unique_ptr<Reapable> holder) {
+    doomed_.push_back(std::move(holder));
     ++undone_;
   }
 
@@ -112,10 +112,10 @@ class Keeper {
           changed_.wait_until(lock, idle_.front().since + idle_limit_);
         continue;
       }
-      std::unique_ptr<Client> client = std::move(doomed_.front());
+      std::unique_ptr<Reapable> holder = std::move(doomed_.front());
       doomed_.pop_front();
       lock.unlock();
-      client.reset();
+      holder.reset();
       lock.lock();
       --undone_;
       changed_.notify_all();
@@ -125,7 +125,7 @@ class Keeper {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Idle> idle_;  ///< the longest unused first
-  std::deque<std::unique_ptr<Client>> doomed_;
+  std::deque<std::unique_ptr<Reapable>> doomed_;
   size_t undone_ = 0;  ///< doomed or being destroyed
   uint64_t generation_ = 0;
   std::chrono::milliseconds idle_limit_{60'000};
@@ -188,10 +188,10 @@ void Lease::give_back() noexcept {
   }
 }
 
-void Reaper::destroy(std::unique_ptr<Client> client) noexcept {
-  if (!client) return;
+void Reaper::destroy(std::unique_ptr<Reapable> holder) noexcept {
+  if (!holder) return;
   try {
-    Keeper::instance().destroy(std::move(client));
+    Keeper::instance().destroy(std::move(holder));
   } catch (...) {
     // Without memory or threads it happens here, by the destructor, and may block.
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kafka/client.h"
+#include "kafka/reapable.h"
 
 namespace kafka_fdw::kafka {
 
@@ -40,10 +41,10 @@ class Pool {
   Pool() = default;
 };
 
-/// Destroys clients on a thread of its own, as that may block.
+/// Destroys what holds clients on a thread of its own, as that may block.
 class Reaper {
  public:
-  static void destroy(std::unique_ptr<Client> client) noexcept;
+  static void destroy(std::unique_ptr<Reapable> holder) noexcept;
   /// Waits until all that was given is destroyed, or the time is over: for a process's end and for tests.
   static bool drain(std::chrono::milliseconds timeout) noexcept;
 };

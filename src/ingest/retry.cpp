@@ -36,6 +36,20 @@ Consumer find_to_retry(const std::string& stream, const std::string& topic, bool
   return consumer;
 }
 
+/// Brings a source of the consumer's own in line with the stream. One that is so already does not stay locked for the
+/// rest of the caller's transaction: workers look at it too.
+void follow_stream(Consumer& consumer) {
+  if (!consumer.owns_source) return;
+  pg::Subtransaction subtransaction;
+  bool changed = false;
+  {
+    pg::Spi spi;
+    changed = sync_source(spi, consumer);
+    if (changed) consumer = *load_consumer(spi, consumer.id);
+  }
+  if (changed) subtransaction.commit();
+}
+
 /// How many were taken.
 int64_t retry(pg::Spi& spi, const Consumer& consumer, Applier& applier, const DeadLetters& letters) {
   Sieve sieve(consumer, applier, spi, std::nullopt, nullptr);
@@ -51,10 +65,7 @@ int64_t retry_all(Consumer consumer, const pg::Param& ids) {
   const Oid server = server_of(consumer);
   // Before the rows: whoever has the stream locked may come to them afterwards.
   lock_stream(consumer.stream);
-  if (consumer.owns_source) {
-    pg::Spi spi;
-    if (sync_source(spi, consumer)) consumer = *load_consumer(spi, consumer.id);
-  }
+  follow_stream(consumer);
   consumer.on_error = OnError::dead_letter;
   Applier applier(consumer, server, Applier::Transaction::of_caller);
   DeadLetterReader reader(consumer, ids);

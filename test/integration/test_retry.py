@@ -28,7 +28,10 @@ def reject(db, broker, topic, *messages, definition, **arguments):
     db.execute(f"CREATE TABLE stream ({definition})")
     broker.produce(topic, *messages)
     consumers.begin(db, "stream", topic, on_error="dead_letter", **arguments)
-    consumers.wait_for_end(db, "stream", topic)
+    if arguments.get("parallelism") == 0:
+        db.value("SELECT kafka_consume_once('stream', %s)", [topic])
+    else:
+        consumers.wait_for_end(db, "stream", topic)
 
 
 def reject_odd(db, broker, topic, behind=10, **arguments):
@@ -129,15 +132,12 @@ def test_however_many_fail_alike_each_keeps_its_reason(db, broker, topic):
 def test_a_message_that_is_too_much_for_postgresql_does_not_hold_up_the_others(db, broker, topic):
     name = topic()
     incompressible = "".join(hashlib.sha256(str(i).encode()).hexdigest() for i in range(2000))
-    reject(db, broker, name, "a", incompressible, "bad", "b", definition="t text CHECK (t <> 'bad')")
-    db.execute("ALTER TABLE stream DROP CONSTRAINT stream_t_check")
-    assert retry(db, name) == 2  # there is no index that it would be too large for
-    assert letters(db) == []
-    db.execute("TRUNCATE stream; CREATE INDEX ON stream (t)")
-    broker.produce(name, incompressible, "c")
-    consumers.wait_for_end(db, "stream", name)
-    assert letters(db, "message_offset, sqlstate") == [(4, "54000")]
-    assert retry(db, name) == 0 and letters(db, "message_offset, sqlstate") == [(4, "54000")]
+    reject(db, broker, name, "a", incompressible, "b", definition="t text CHECK (t = 'c')")
+    db.execute("ALTER TABLE stream DROP CONSTRAINT stream_t_check; CREATE INDEX ON stream (t)")
+    assert retry(db, name) == 2
+    assert letters(db, "message_offset, sqlstate") == [(1, "54000")]
+    db.execute("DROP INDEX stream_t_idx")
+    assert retry(db, name) == 1 and letters(db) == []
 
 
 # --- messages are as they were ---
@@ -147,7 +147,7 @@ METADATA = """n bigint, kafka_partition int, kafka_offset bigint, kafka_timestam
 
 
 def test_metadata_are_as_they_were(db, broker, topic):
-    name = topic(partitions=2)
+    name = topic(partitions=2, config={"message.timestamp.after.max.ms": str(2**63 - 1)})
     messages = [{"value": "1"}, {"value": "2", "key": b""}, {"value": "3", "key": b"\xff\x00", "timestamp": 0},
                 {"value": "4", "headers": []}, {"value": "5", "headers": [("z", b"1"), ("a", None), ("z", b"\xff"), ("z", b"")]},
                 {"value": "6", "headers": [("ä€", "ö".encode()), ("hex", b"\\xff"), ("half", b"\\xf"), ("text", b"\\x41")]},
@@ -178,7 +178,6 @@ def test_tombstones_stay_tombstones(db, broker, topic):
 def test_what_is_no_message_is_left_out(db, broker, topic):
     name = topic()
     reject(db, broker, name, "1", definition="n bigint", on_gap="earliest", parallelism=0)
-    db.value("SELECT kafka_consume_once('stream', %s)", [name])
     produce(broker, name, 2, 6)
     broker.delete_records(name, 0, 3)
     db.value("SELECT kafka_consume_once('stream', %s)", [name])
@@ -203,7 +202,6 @@ def test_any_statement_can_be_retried(db, broker, topic):
 def test_columns_of_the_stream_are_followed(db, broker, topic):
     name = topic()
     reject(db, broker, name, '{"n": 1, "t": "x"}', '{"n": "much", "t": "y"}', definition="n int", format="json", parallelism=0)
-    assert db.value("SELECT kafka_consume_once('stream', %s)", [name]) == 2
     db.execute("ALTER TABLE stream ALTER n TYPE text, ADD t text")
     assert retry(db, name) == 1
     assert db.execute("SELECT * FROM stream ORDER BY n") == [("1", None), ("much", "y")]
@@ -263,7 +261,9 @@ def test_two_retries_at_once_take_nothing_twice(db, broker, topic, decision):
     first = db.connect(autocommit=False)
     assert first.execute("SELECT kafka_consume_retry('stream', %s)", [name]).fetchone() == (5,)
     taken = []
-    second = threading.Thread(target=lambda: taken.append(retry(db, name)))
+    session = db.connect()
+    second = threading.Thread(target=lambda: taken.extend(
+        session.execute("SELECT kafka_consume_retry('stream', %s)", [name]).fetchone()))
     second.start()
     wait_for(lambda: db.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
                               "AND query LIKE '%%kafka_consume_retry%%' AND datname = current_database()") == 1,

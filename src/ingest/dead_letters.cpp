@@ -94,29 +94,28 @@ int64_t store_dead_letters(const Consumer& consumer, const Rejections& rejection
 }
 
 int64_t store_loss(pg::Spi& spi, const Consumer& consumer, const Failure& failure) {
-  const pg::Rows rows = run_as_owner(spi, R"(
+  const pg::Rows rows =
+      run_as_owner(spi, R"(
       INSERT INTO $S.pipeline_kafka_errors (consumer_id, topic, partition, message_offset, sqlstate, error, detail)
       VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id)",
-                                     {pg::Param::int8(consumer.id), pg::Param::text(failure.topic),
-                                      pg::Param::int4(failure.partition), pg::Param::int8(failure.offset),
-                                      pg::Param::text(std::string_view(not_in_log)),
-                                      pg::Param::text(std::string_view(failure.message)), text_or_null(failure.detail)});
+                   {pg::Param::int8(consumer.id), pg::Param::text(failure.topic), pg::Param::int4(failure.partition),
+                    pg::Param::int8(failure.offset), pg::Param::text(std::string_view(not_in_log)),
+                    pg::Param::text(std::string_view(failure.message)), text_or_null(failure.detail)});
   return *rows.integer(0, 1);
 }
 
 /// The next ones in order, by their ids.
 std::vector<int64_t> DeadLetterReader::choose(pg::Spi& spi) {
-  const pg::Rows rows = run_as_owner(spi, R"(
+  const pg::Rows rows = run_as_owner(
+      spi, R"(
       SELECT id, topic, partition, message_offset, coalesce(octet_length(key), 0) + coalesce(octet_length(value), 0)
         FROM $S.pipeline_kafka_errors
        WHERE consumer_id = $1 AND topic = ANY ($2) AND sqlstate <> $3 AND ($4 IS NULL OR id = ANY ($4))
          AND (topic, partition, message_offset, id) > ($5, $6, $7, $8)
        ORDER BY topic, partition, message_offset, id LIMIT $9)",
-                                     {pg::Param::int8(consumer_.id), pg::Param::texts(consumer_.topics),
-                                      pg::Param::text(std::string_view(not_in_log)), ids_,
-                                      pg::Param::text(std::string_view(topic_)), pg::Param::int4(partition_),
-                                      pg::Param::int8(offset_), pg::Param::int8(id_),
-                                      pg::Param::int8(int64_t{consumer_.batch_size})});
+      {pg::Param::int8(consumer_.id), pg::Param::texts(consumer_.topics), pg::Param::text(std::string_view(not_in_log)),
+       ids_, pg::Param::text(std::string_view(topic_)), pg::Param::int4(partition_), pg::Param::int8(offset_),
+       pg::Param::int8(id_), pg::Param::int8(int64_t{consumer_.batch_size})});
   std::vector<int64_t> chosen;
   int64_t bytes = 0;
   for (size_t row = 0; row < rows.size() && bytes < consumer_.batch_bytes; ++row) {

@@ -22,19 +22,18 @@ struct DeadLetters {
   std::vector<kafka::Message> messages;
   std::vector<int64_t> ids;  ///< of the rows, in the same order
 
-  int64_t id_of(const kafka::Message& message) const {
-    return ids[static_cast<size_t>(&message - messages.data())];
-  }
+  int64_t id_of(const kafka::Message& message) const { return ids[static_cast<size_t>(&message - messages.data())]; }
 };
 
-/// Reads a consumer's dead letters by topic, partition and offset, no more at a time than the consumer takes in a batch.
+/// Reads a consumer's dead letters by topic, partition and offset, no more at a time than the consumer takes in a
+/// batch.
 class DeadLetterReader {
  public:
   /// `ids`: a bigint[] of those that are wanted; null: all. What is no message is left out.
   DeadLetterReader(const Consumer& consumer, const pg::Param& ids) : consumer_(consumer), ids_(ids) {}
 
-  /// The next ones, locked until the end of the transaction. Absent: there are no more. Those that somebody else removed
-  /// just now are not among them.
+  /// The next ones, locked until the end of the transaction. Absent: there are no more. Those that somebody else
+  /// removed just now are not among them.
   std::optional<DeadLetters> read(pg::Spi& spi);
 
  private:

@@ -21,8 +21,8 @@ bool move(pg::Spi& spi, const Consumer& consumer, const Gap& gap) {
                 SET next_offset = $5, identity_offset = NULL, identity_timestamp = NULL, identity_checksum = NULL,
                     updated_at = clock_timestamp()
               WHERE consumer_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4)",
-                      {pg::Param::int8(consumer.id), pg::Param::text(gap.failure.topic), pg::Param::int4(gap.place.second),
-                       pg::Param::int8(gap.stored), pg::Param::int8(gap.goes_on)})
+                      {pg::Param::int8(consumer.id), pg::Param::text(gap.failure.topic),
+                       pg::Param::int4(gap.place.second), pg::Param::int8(gap.stored), pg::Param::int8(gap.goes_on)})
              .processed() == 1;
 }
 

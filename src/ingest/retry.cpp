@@ -30,8 +30,9 @@ Consumer find_to_retry(const std::string& stream, const std::string& topic, bool
   check_may_change(consumer);
   refuse_within_batch(consumer);
   if (consumer.envelope != Envelope::none && !reorder)
-    fail(ERRCODE_FEATURE_NOT_SUPPORTED, "a retry could undo what came later: " + describe(consumer) +
-                                            " has envelope '" + name_of(consumer.envelope) + "'",
+    fail(ERRCODE_FEATURE_NOT_SUPPORTED,
+         "a retry could undo what came later: " + describe(consumer) + " has envelope '" + name_of(consumer.envelope) +
+             "'",
          "With reorder => true the messages are applied as if they were the newest.");
   return consumer;
 }

@@ -28,14 +28,14 @@ namespace {
 
 /// Why it stopped, with the coordinates of the message. Of several workers that stopped, the last one's.
 Failure require_stop(pg::Spi& spi, const Consumer& consumer) {
-  const pg::Rows rows = run_as_owner(spi, R"(
+  const pg::Rows rows = run_as_owner(
+      spi, R"(
       SELECT error_topic, error_partition, error_offset, error_sqlstate, last_error, error_detail, error_column
         FROM $S.pipeline_kafka_workers
        WHERE consumer_id = $1 AND state = 'error' AND error_topic = ANY ($2) AND error_offset IS NOT NULL
          AND error_sqlstate <> $3
        ORDER BY last_error_at DESC LIMIT 1)",
-                                     {pg::Param::int8(consumer.id), pg::Param::texts(consumer.topics),
-                                      pg::Param::text(std::string_view(not_in_log))});
+      {pg::Param::int8(consumer.id), pg::Param::texts(consumer.topics), pg::Param::text(std::string_view(not_in_log))});
   if (rows.empty()) fail_not_stopped(consumer);
   Failure failure;
   failure.topic = rows.string(0, 1);
@@ -75,13 +75,13 @@ struct Kept {
 
 Kept keep_message(const Consumer& consumer, const kafka::Message& message, const Failure& failure) {
   const Rejections rejections{{&message, Rejection{.failure = failure, .by_statement = false}}};
-  return {store_dead_letters(consumer, rejections),
-          {.messages = 1, .rejected = 1, .identity = identity_of(message)}};
+  return {store_dead_letters(consumer, rejections), {.messages = 1, .rejected = 1, .identity = identity_of(message)}};
 }
 
 /// Retention or compaction were faster.
 Kept keep_loss(pg::Spi& spi, const Consumer& consumer, Failure failure) {
-  failure.detail = "It failed with SQLSTATE " + failure.sqlstate + ", and was not in the log any more when it was skipped." +
+  failure.detail = "It failed with SQLSTATE " + failure.sqlstate +
+                   ", and was not in the log any more when it was skipped." +
                    (failure.detail.empty() ? "" : "\n" + failure.detail);
   return {store_loss(spi, consumer, failure), {.messages = 1, .rejected = 1, .identity = {}}};
 }
@@ -94,8 +94,8 @@ Kept fetch_and_keep(pg::Spi& spi, const Consumer& consumer, const Failure& failu
   const fdw::Connection few = load_connection(consumer, owner, kafka::Reading::few);
   fdw::ScopedLease lease(few);
   const Place place = place_of(consumer, failure);
-  const Survey survey = survey_log(lease.client(), few, consumer, stored,
-                                   [&](int32_t partition) { return partition == place.second; });
+  const Survey survey =
+      survey_log(lease.client(), few, consumer, stored, [&](int32_t partition) { return partition == place.second; });
   // What holds on to the client has the same owner.
   auto& batch = pg::make_owned<kafka::MessageBatch>(lease.context());
   auto& reader = pg::make_owned<std::optional<kafka::RangeReader>>(lease.context());
@@ -105,8 +105,8 @@ Kept fetch_and_keep(pg::Spi& spi, const Consumer& consumer, const Failure& failu
     reader.reset();
   }
   if (!batch.empty() && batch.messages().front().offset < *failure.offset) fail_not_stopped(consumer);
-  const Kept kept = batch.empty() ? keep_loss(spi, consumer, failure)
-                                  : keep_message(consumer, batch.messages().front(), failure);
+  const Kept kept =
+      batch.empty() ? keep_loss(spi, consumer, failure) : keep_message(consumer, batch.messages().front(), failure);
   batch.clear();
   lease.give_back();
   return kept;
@@ -120,7 +120,8 @@ int64_t skip(const std::string& stream, const std::string& topic) {
   const Kept kept = fetch_and_keep(spi, consumer, failure, stored);
   const Place place = place_of(consumer, failure);
   const pg::AsUser owner(extension().owner);
-  if (!Advancer(consumer).run({{place, *failure.offset + 1}}, stored, {{place, kept.tally}})) fail_not_stopped(consumer);
+  if (!Advancer(consumer).run({{place, *failure.offset + 1}}, stored, {{place, kept.tally}}))
+    fail_not_stopped(consumer);
   go_on(spi, consumer);
   return kept.id;
 }

@@ -95,12 +95,15 @@ CREATE TABLE pipeline_kafka_workers (
     error_topic text,
     error_partition integer,
     error_offset bigint,
+    error_detail text,
+    error_column text,
     PRIMARY KEY (consumer_id, slot)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE pipeline_kafka_workers IS 'What each worker does now, or did last; written by the workers in transactions of their own';
 COMMENT ON COLUMN pipeline_kafka_workers.apply IS 'fast: rows are inserted in batches; general: by the statement';
 COMMENT ON COLUMN pipeline_kafka_workers.apply_reason IS 'Why it is not fast';
 COMMENT ON COLUMN pipeline_kafka_workers.rate IS 'Messages a second over the last minute';
+COMMENT ON COLUMN pipeline_kafka_workers.error_detail IS 'Of last_error alone; detail is of the present state';
 COMMENT ON COLUMN pipeline_kafka_workers.end_offsets IS 'Per topic and partition the end of the log as the worker saw it last: {"topic": {"partition": offset}}';
 
 CREATE TABLE pipeline_kafka_errors (
@@ -120,6 +123,7 @@ CREATE TABLE pipeline_kafka_errors (
     occurred_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE pipeline_kafka_errors IS 'Messages that a consumer could not take, with the reason; their owner may delete them';
+COMMENT ON COLUMN pipeline_kafka_errors.sqlstate IS '58P01: this is no message, but what was not in the log any more';
 
 CREATE INDEX ON pipeline_kafka_errors (consumer_id, topic, partition, message_offset);
 

@@ -56,6 +56,11 @@ CREATE FUNCTION kafka_consume_seek(stream text, topic text, target text) RETURNS
 COMMENT ON FUNCTION kafka_consume_seek(text, text, text) IS
   'moves the consumer to earliest, latest, an offset, -N, a timestamp or {"partition": position}; one that an error stopped goes on; returns the positions it had';
 
+CREATE FUNCTION kafka_consume_skip(stream text, topic text) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'kafka_consume_skip' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION kafka_consume_skip(text, text) IS
+  'moves the message that stopped the consumer to pipeline_kafka_errors, and the consumer goes on behind it; returns the id of the row';
+
 CREATE FUNCTION kafka_consume_position(stream text, topic text) RETURNS jsonb
   AS 'MODULE_PATHNAME', 'kafka_consume_position' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION kafka_consume_position(text, text) IS
@@ -65,6 +70,12 @@ CREATE FUNCTION kafka_consume_once(stream text, topic text, max_messages bigint 
   AS 'MODULE_PATHNAME', 'kafka_consume_once' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION kafka_consume_once(text, text, bigint) IS
   'takes what is in the topic now, at most max_messages, in the caller''s transaction and without a worker; returns how many messages, 0 only at the end';
+
+CREATE FUNCTION kafka_consume_retry(stream text, topic text, ids bigint[] DEFAULT NULL, reorder boolean DEFAULT false)
+  RETURNS bigint
+  AS 'MODULE_PATHNAME', 'kafka_consume_retry' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION kafka_consume_retry(text, text, bigint[], boolean) IS
+  'runs the consumer''s messages in pipeline_kafka_errors, or those with the ids, through its statement again, and removes those that succeed; returns how many';
 
 CREATE FUNCTION kafka_consume_wait(
     stream text, topic text, timeout interval DEFAULT '1 min', target text DEFAULT 'latest')

@@ -1,4 +1,5 @@
-#include "fdw/scoped_lease.h"
+#include "ingest/control.h"
+
 #include "ingest/advance.h"
 #include "ingest/applying.h"
 #include "ingest/arguments.h"
@@ -36,13 +37,6 @@ std::optional<Consumer> lock_and_load(pg::Spi& spi, ConsumerId id) {
     refuse_within_batch(*consumer);
   }
   return consumer;
-}
-
-Consumer require_locked(pg::Spi& spi, const std::string& stream, const std::string& topic) {
-  const Consumer found = require_consumer(spi, stream, topic);
-  check_may_change(found);
-  if (auto locked = lock_and_load(spi, found.id)) return *locked;
-  return require_locked(spi, stream, topic);
 }
 
 /// A worker that an error stopped counts as ended from now on: seek does not resume it.
@@ -86,7 +80,7 @@ std::string drop(const std::string& stream, const std::string& topic) {
   return had;
 }
 
-/// One that an error stopped goes on after a seek; one that was ended stays ended.
+/// One that was ended stays ended.
 bool goes_on(pg::Spi& spi, const Consumer& consumer) {
   if (consumer.enabled) return true;
   const pg::Rows failed = run_as_owner(
@@ -100,10 +94,7 @@ std::string move(pg::Spi& spi, const Consumer& consumer, const std::vector<Topic
   std::string had = positions(spi, consumer);
   store_offsets(spi, consumer.id, offsets);
   forget_rejections(spi, consumer.id);
-  const bool enabled = goes_on(spi, consumer);
-  run_as_owner(spi, "UPDATE $S.pipeline_kafka_consumers SET enabled = $2, epoch = epoch + 1 WHERE id = $1",
-               {pg::Param::int8(consumer.id), pg::Param::boolean(enabled)});
-  if (enabled) start_workers_at_commit(consumer);
+  go_on(spi, consumer);
   return had;
 }
 
@@ -121,6 +112,20 @@ std::string seek(const std::string& stream, const std::string& topic, const std:
 }
 
 }  // namespace
+
+Consumer require_locked(pg::Spi& spi, const std::string& stream, const std::string& topic) {
+  const Consumer found = require_consumer(spi, stream, topic);
+  check_may_change(found);
+  if (auto locked = lock_and_load(spi, found.id)) return *locked;
+  return require_locked(spi, stream, topic);
+}
+
+void go_on(pg::Spi& spi, const Consumer& consumer) {
+  const bool enabled = goes_on(spi, consumer);
+  run_as_owner(spi, "UPDATE $S.pipeline_kafka_consumers SET enabled = $2, epoch = epoch + 1 WHERE id = $1",
+               {pg::Param::int8(consumer.id), pg::Param::boolean(enabled)});
+  if (enabled) start_workers_at_commit(consumer);
+}
 
 }  // namespace kafka_fdw::ingest
 

@@ -31,6 +31,9 @@ struct Failure {
   std::optional<int64_t> offset;
 };
 
+/// The SQLSTATE of what is not in the log any more. No message fails with it.
+inline constexpr const char* not_in_log = "58P01";
+
 /// The class of an error that PostgreSQL raised: while a statement ran, or otherwise.
 FailureClass classify(int sqlstate);
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "fdw/connection.h"
 #include "fdw/scoped_lease.h"
 #include "ingest/applying.h"
 #include "ingest/arguments.h"
@@ -8,12 +7,11 @@
 #include "ingest/fence.h"
 #include "ingest/gaps.h"
 #include "ingest/lookup.h"
+#include "ingest/read_batch.h"
 #include "ingest/source_table.h"
 #include "ingest/state.h"
 #include "ingest/step.h"
 #include "ingest/survey.h"
-#include "kafka/range_reader.h"
-#include "pg/wait.h"
 
 extern "C" {
 #include "fmgr.h"
@@ -25,38 +23,8 @@ namespace kafka_fdw::ingest {
 
 namespace {
 
-/// What one call takes at most.
-struct Limits {
-  size_t messages;
-  size_t bytes;
-};
-
 [[noreturn]] void throw_moved() {
   throw kafka::Error(kafka::ErrorClass::other, "the offsets of the consumer changed while it was locked");
-}
-
-/// Messages from the survey's ranges until the limits are met or the end of the log, as it was at the call, is reached.
-kafka::MessageBatch read_batch(kafka::Client& client, kafka::RangeReader& reader, Limits limits) {
-  using Status = kafka::RangeReader::Status;
-  kafka::MessageBatch batch;
-  uint64_t progress = reader.progress();
-  auto last_progress = pg::Clock::now();
-  while (batch.size() < limits.messages && batch.bytes() < limits.bytes) {
-    client.drain_events();
-    client.serve_errors();
-    const Status status = reader.poll(batch, limits.messages - batch.size(), limits.bytes - batch.bytes());
-    if (status == Status::finished) break;
-    if (status == Status::messages) continue;
-    if (reader.progress() != progress) {
-      progress = reader.progress();
-      last_progress = pg::Clock::now();
-    } else if (pg::Clock::now() - last_progress > fdw::read_timeout()) {
-      throw kafka::Error(kafka::ErrorClass::timed_out, "no message came within kafka_fdw.read_timeout",
-                         client.last_trouble());
-    }
-    pg::wait_readable(client.event_descriptor(), std::chrono::seconds(1));
-  }
-  return batch;
 }
 
 /// The offsets behind the batch, of the partitions that advance.
@@ -112,7 +80,7 @@ void take(pg::Spi& spi, const Consumer& consumer, Step step, const Portion& port
 }
 
 /// As the consumer's owner.
-int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
+int64_t take_once(Consumer consumer, Oid owner, BatchLimits limits) {
   const pg::AsUser as_owner(owner, consumer.search_path.c_str());
   const Oid server = server_of(consumer);
   pg::Spi spi;
@@ -138,7 +106,7 @@ int64_t take_once(Consumer consumer, Oid owner, Limits limits) {
 }
 
 int64_t consume_once(const Consumer& consumer, std::optional<int64_t> max_messages) {
-  Limits limits{static_cast<size_t>(consumer.batch_size), static_cast<size_t>(consumer.batch_bytes)};
+  BatchLimits limits{static_cast<size_t>(consumer.batch_size), static_cast<size_t>(consumer.batch_bytes)};
   if (max_messages) limits.messages = static_cast<size_t>(*max_messages);
   return take_once(consumer, owner_of(consumer), limits);
 }

@@ -13,6 +13,7 @@ constexpr size_t smallest_piece = 1024;
 constexpr size_t most_pieces = 48;
 
 constexpr const char* foreign_key_violation = "23503";
+constexpr const char* query_canceled = "57014";
 
 /// Has an attempt rolled back that would reject one message too many.
 struct TooManyRejected {};
@@ -99,7 +100,7 @@ bool Sieve::apply(Messages messages, Rejections* rejections) {
       subtransaction.commit();
       add(tallies);
       const size_t rejected = rejections == nullptr ? 0 : rejections->size();
-      if (rejected < messages.size()) streak_.end();
+      if (rejected < messages.size() && streak_ != nullptr) streak_->end();
       if (rejections != nullptr) rejections_.merge(*rejections);
       return true;
     } catch (const pg::Error& raised) {
@@ -107,8 +108,13 @@ bool Sieve::apply(Messages messages, Rejections* rejections) {
     }
   }
   failure_ = failure_of_error(*error);
-  if (failure_.failure_class != FailureClass::bad_message) throw pg::Error(error);
+  if (!is_of_messages(failure_)) throw pg::Error(error);
   return false;
+}
+
+bool Sieve::is_of_messages(const Failure& failure) const {
+  if (failure.failure_class == FailureClass::bad_message) return true;
+  return streak_ == nullptr && is_too_much(failure) && failure.sqlstate != query_canceled;
 }
 
 /// Whether so many may be rejected. If not, stops_at_ is the first that may not.
@@ -134,7 +140,7 @@ void Sieve::reject(const kafka::Message& message) {
                         " where reject_limit allows fewer.";
     return stop_at(message, failure);
   }
-  if (by_statement && !streak_.add(failure_.sqlstate)) {
+  if (by_statement && streak_ != nullptr && !streak_->add(failure_.sqlstate)) {
     Failure failure = failure_;
     failure.detail += (failure.detail.empty() ? "" : "\n") + std::to_string(Streak::longest) +
                       " messages in a row failed with SQLSTATE " + failure_.sqlstate +

@@ -28,8 +28,10 @@ class Streak {
 /// halves: for k bad messages among n that takes O(k log n) attempts.
 class Sieve {
  public:
-  /// `most_rejected`: how many messages may be rejected; absent: any number.
-  Sieve(const Consumer& consumer, Applier& applier, pg::Spi& spi, std::optional<int64_t> most_rejected, Streak& streak)
+  /// `most_rejected`: how many messages may be rejected; absent: any number. `streak` null: these messages have failed
+  /// before, and each is to blame for its own failure, however many fail alike, and also where it is too much for
+  /// PostgreSQL.
+  Sieve(const Consumer& consumer, Applier& applier, pg::Spi& spi, std::optional<int64_t> most_rejected, Streak* streak)
       : consumer_(consumer), applier_(applier), spi_(spi), most_rejected_(most_rejected), streak_(streak) {}
 
   /// The messages must lie in memory one after the other. Throws pg::Error for what is no message's fault. `failed`:
@@ -50,6 +52,7 @@ class Sieve {
   void divide(Messages messages, bool trust_culprit);
   bool attempt(Messages messages);
   bool apply(Messages messages, Rejections* rejections);
+  bool is_of_messages(const Failure& failure) const;
   bool keep(const Rejections& found, Messages messages);
   void reject(const kafka::Message& message);
   void stop_at(const kafka::Message& message, Failure failure);
@@ -61,7 +64,7 @@ class Sieve {
   Applier& applier_;
   pg::Spi& spi_;
   std::optional<int64_t> most_rejected_;
-  Streak& streak_;
+  Streak* streak_;
   Messages settled_;
   Rejections rejections_;
   Tallies tallies_;

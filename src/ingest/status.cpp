@@ -145,13 +145,12 @@ void Status::write(const Failure* reason) {
                    {pg::Param::int8(consumer_), slots(), pg::Param::int4(MyProcPid),
                     pg::Param::text(std::string_view(name_of(state_)))});
     } else {
-      run_as_owner(
-          spi,
-          R"(INSERT INTO $S.pipeline_kafka_workers AS w
+      run_as_owner(spi,
+                   R"(INSERT INTO $S.pipeline_kafka_workers AS w
                           (consumer_id, slot, pid, state, detail, hint, last_error, last_error_at, error_sqlstate,
-                           error_topic, error_partition, error_offset)
+                           error_topic, error_partition, error_offset, error_detail, error_column)
                       SELECT $1, slot, $3, $4, concat_ws(E'\n', $5, $6), $7, $5, clock_timestamp(), $8, $9,
-                             nullif($10, -1), nullif($11, -1)
+                             nullif($10, -1), nullif($11, -1), $6, $12
                         FROM unnest($2) AS slot
                       WHERE EXISTS (SELECT FROM $S.pipeline_kafka_consumers WHERE id = $1)
                       ON CONFLICT (consumer_id, slot) DO UPDATE
@@ -159,12 +158,14 @@ void Status::write(const Failure* reason) {
                           detail = excluded.detail, hint = excluded.hint, last_error = excluded.last_error,
                           last_error_at = excluded.last_error_at, error_sqlstate = excluded.error_sqlstate,
                           error_topic = excluded.error_topic, error_partition = excluded.error_partition,
-                          error_offset = excluded.error_offset)",
-          {pg::Param::int8(consumer_), slots(), pg::Param::int4(MyProcPid),
-           pg::Param::text(std::string_view(name_of(state_))), pg::Param::text(std::string_view(reason->message)),
-           optional_text(reason->detail), optional_text(reason->hint),
-           pg::Param::text(std::string_view(reason->sqlstate)), pg::Param::text(reason->topic),
-           pg::Param::int4(reason->partition.value_or(-1)), pg::Param::int8(reason->offset.value_or(-1))});
+                          error_offset = excluded.error_offset, error_detail = excluded.error_detail,
+                          error_column = excluded.error_column)",
+                   {pg::Param::int8(consumer_), slots(), pg::Param::int4(MyProcPid),
+                    pg::Param::text(std::string_view(name_of(state_))),
+                    pg::Param::text(std::string_view(reason->message)), optional_text(reason->detail),
+                    optional_text(reason->hint), pg::Param::text(std::string_view(reason->sqlstate)),
+                    pg::Param::text(reason->topic), pg::Param::int4(reason->partition.value_or(-1)),
+                    pg::Param::int8(reason->offset.value_or(-1)), optional_text(reason->column)});
     }
   }
   transaction.commit();

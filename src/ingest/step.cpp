@@ -19,7 +19,7 @@ std::optional<Taken> Step::take(pg::Spi& spi, const Portion& portion, const Part
 
 std::optional<Taken> Step::sift(pg::Spi& spi, const Portion& portion, const PartitionStates& stored, bool fence_held,
                                 Streak& streak, const Failure* failed) {
-  Sieve sieve(consumer_, applier_, spi, rejections_left(spi), streak);
+  Sieve sieve(consumer_, applier_, spi, rejections_left(spi), &streak);
   sieve.run(portion.messages, failed);
   Taken taken{.next = sieve.stop() ? offsets_behind(sieve.settled()) : portion.next,
               .tallies = sieve.tallies(),

@@ -29,7 +29,7 @@ Failure gap_failure(const Consumer& consumer, const Place& place, int64_t offset
                     const kafka::Watermarks& marks) {
   Failure failure;
   failure.failure_class = FailureClass::bad_log;
-  failure.sqlstate = "58P01";
+  failure.sqlstate = not_in_log;
   failure.message = std::move(message);
   failure.detail = "The log now holds offsets " + std::to_string(marks.low) + " to " + std::to_string(marks.high) +
                    ", end excluded.";

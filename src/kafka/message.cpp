@@ -13,6 +13,7 @@ std::optional<std::string_view> view(const void* data, size_t size) noexcept {
 }  // namespace
 
 std::vector<Header> headers(const Message& message) {
+  if (message.handle == nullptr) return {message.kept_headers.begin(), message.kept_headers.end()};
   std::vector<Header> result;
   rd_kafka_headers_t* list = nullptr;
   rd_kafka_resp_err_t error = rd_kafka_message_headers(message.handle, &list);

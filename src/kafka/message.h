@@ -17,7 +17,8 @@ struct Header {
   std::optional<std::string_view> value;
 };
 
-/// A message in a MessageBatch; valid as long as the batch holds it.
+/// A message in a MessageBatch, valid as long as the batch holds it; or one that was rebuilt from what somebody kept of
+/// it, without a handle.
 struct Message {
   int32_t topic;  ///< place in the reader's list of topics
   int32_t partition;
@@ -25,7 +26,8 @@ struct Message {
   int64_t timestamp_ms;  ///< since 1970 UTC; -1: none
   std::optional<std::string_view> key;
   std::optional<std::string_view> value;  ///< absent: a tombstone
-  const rd_kafka_message_s* handle;
+  const rd_kafka_message_s* handle = nullptr;
+  std::span<const Header> kept_headers = {};  ///< where there is no handle
 
   size_t bytes() const noexcept { return (key ? key->size() : 0) + (value ? value->size() : 0); }
 };

@@ -74,6 +74,18 @@ void push_values(JsonbParseState** state, const std::vector<kafka::Header>& head
   pushJsonbValue(state, WJB_END_ARRAY, nullptr);
 }
 
+/// The bytes whose \x hex the text is, if that is how they are shown; else those of the text.
+std::string_view shown_bytes(const JsonbValue& value) {
+  const std::string_view text(value.val.string.val, static_cast<size_t>(value.val.string.len));
+  if (text.starts_with("\\x") && text.size() % 2 == 0 && text.find_first_not_of("0123456789abcdef", 2) == text.npos) {
+    char* bytes = static_cast<char*>(palloc(text.size()));
+    const std::string_view decoded(bytes, hex_decode(text.data() + 2, text.size() - 2, bytes));
+    if (text_of_utf8(decoded) == nullptr) return decoded;
+  }
+  const char* utf8 = pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
+  return utf8 == text.data() ? text : std::string_view(utf8);
+}
+
 }  // namespace
 
 TypeInput look_up_input(Oid type, int32 typmod, MemoryContext context) {
@@ -183,6 +195,8 @@ Datum datum_of_timestamp(Oid type, int64_t timestamp_ms) {
   return TimestampTzGetDatum(timestamp);
 }
 
+int64_t milliseconds_of_timestamp(Datum timestamp) { return DatumGetTimestampTz(timestamp) / 1000 + epoch_offset_ms; }
+
 Datum datum_of_headers(const std::vector<kafka::Header>& headers) {
   JsonbParseState* state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
@@ -194,6 +208,26 @@ Datum datum_of_headers(const std::vector<kafka::Header>& headers) {
     CHECK_FOR_INTERRUPTS();
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+std::span<const kafka::Header> headers_of_datum(Datum datum) {
+  JsonbIterator* iterator = JsonbIteratorInit(&DatumGetJsonbP(datum)->root);
+  size_t room = 8;
+  size_t count = 0;
+  auto* headers = static_cast<kafka::Header*>(palloc(room * sizeof(kafka::Header)));
+  std::string_view name;
+  JsonbValue value;
+  for (;;) {
+    const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
+    if (token == WJB_DONE) return {headers, count};
+    if (token == WJB_KEY) name = shown_bytes(value);
+    if (token != WJB_VALUE && token != WJB_ELEM) continue;
+    if (count == room)
+      headers = static_cast<kafka::Header*>(repalloc_huge(headers, (room *= 2) * sizeof(kafka::Header)));
+    kafka::Header* header = new (headers + count++) kafka::Header{name, std::nullopt};
+    if (value.type == jbvString) header->value = shown_bytes(value);
+    CHECK_FOR_INTERRUPTS();
+  }
 }
 
 char* printable(std::string_view bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -55,9 +56,15 @@ Datum datum_of_bytes(TypeInput& input, std::string_view bytes, int encoding);
 /// Milliseconds since 1970 as timestamptz, timestamp (UTC) or bigint (ms).
 Datum datum_of_timestamp(Oid type, int64_t timestamp_ms);
 
+/// The inverse, of a timestamptz that is finite.
+int64_t milliseconds_of_timestamp(Datum timestamp);
+
 /// A jsonb object of headers that are sorted by name; a name that repeats gives an array, a value that printable()
 /// cannot show as text its \x hex, an absent one null.
 Datum datum_of_headers(const std::vector<kafka::Header>& headers);
+
+/// Such headers again, in the current memory context, so that datum_of_headers makes the same of them.
+std::span<const kafka::Header> headers_of_datum(Datum headers);
 
 /// As text where they are UTF-8 and the server's encoding has all of their characters, else their \x hex.
 char* printable(std::string_view bytes);

@@ -176,11 +176,19 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
     if (decoder_ != nullptr && message.value) decode(message);
     fill(message, values, nulls);
   } catch (const Error& error) {
+    name_column(*error.data());
     if (error.data()->detail == nullptr && message.value && shape_.shows_messages)
       error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
     throw;
   }
   if (error_) fill_junk(message, values, nulls);
+}
+
+/// As a violated constraint names its column.
+void RowBuilder::name_column(ErrorData& error) const {
+  if (current_attribute_ < 0 || error.column_name != nullptr) return;
+  const char* name = NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname);
+  error.column_name = call([&] { return MemoryContextStrdup(GetMemoryChunkContext(&error), name); });
 }
 
 void RowBuilder::describe_place(std::string_view topic, const kafka::Message& message) const {

@@ -108,6 +108,7 @@ class RowBuilder {
   void convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null);
   void keep_error(int sqlstate, const char* message);
   void fill_junk(const kafka::Message& message, Datum* values, bool* nulls);
+  void name_column(ErrorData& error) const;
   void describe_place(std::string_view topic, const kafka::Message& message) const;
 
   RowShape shape_;

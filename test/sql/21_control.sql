@@ -1,4 +1,4 @@
--- End, drop, seek, position and wait; the status views. No worker runs.
+-- End, drop, seek, position, skip, retry and wait; the status views. No worker runs.
 \getenv bootstrap KAFKA_BOOTSTRAP
 SET client_min_messages = warning;
 SELECT kafka_add_broker(:'bootstrap'), setval('pipeline_kafka_consumers_id_seq', 2100, false);
@@ -17,6 +17,11 @@ SELECT kafka_consume_seek('n', 'numbers', 'latest');
 SELECT kafka_consume_position('n', 'numbers');
 SELECT kafka_consume_wait('n', 'numbers');
 SELECT kafka_consume_once('n', 'numbers');
+SELECT kafka_consume_skip('nowhere', 'numbers');
+SELECT kafka_consume_skip('n', 'numbers');
+SELECT kafka_consume_retry('nowhere', 'numbers');
+SELECT kafka_consume_retry('n', 'numbers');
+SELECT kafka_consume_retry('n', NULL);
 SELECT kafka_consume_end();
 
 SELECT kafka_consume_begin('n', 'numbers', 0, 'json') AS id \gset

@@ -51,6 +51,8 @@ SELECT kafka_consume_end('n', 'numbers');
 SELECT kafka_consume_drop('n', 'numbers');
 SELECT kafka_consume_seek('n', 'numbers', 'latest');
 SELECT kafka_consume_once('n', 'numbers');
+SELECT kafka_consume_skip('n', 'numbers');
+SELECT kafka_consume_retry('n', 'numbers');
 SELECT kafka_consume_position('n', 'numbers');
 SELECT kafka_consume_wait('n', 'numbers', '0');
 SELECT kafka_consume_end(), kafka_consume_begin();

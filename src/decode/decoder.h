@@ -20,12 +20,12 @@ struct Format {
   enum class Kind : uint8_t { json, text, csv, raw };
   Kind kind = Kind::json;
   Envelope envelope = Envelope::none;  ///< debezium: of json only
-  bool strict = false;       ///< missing or extra fields are errors
-  char delimiter = '\t';     ///< text, csv
-  char quote = '"';          ///< csv
-  char escape = '"';         ///< csv
-  std::string null = "\\N";  ///< text, csv: what stands for NULL
-  bool verify_utf8 = true;   ///< text: the message is UTF-8, so what \nnn and \xhh escapes make must be UTF-8 again
+  bool strict = false;                 ///< missing or extra fields are errors
+  char delimiter = '\t';               ///< text, csv
+  char quote = '"';                    ///< csv
+  char escape = '"';                   ///< csv
+  std::string null = "\\N";            ///< text, csv: what stands for NULL
+  bool verify_utf8 = true;  ///< text: the message is UTF-8, so what \nnn and \xhh escapes make must be UTF-8 again
 };
 
 /// Turns one message into one row. Made once per scan, used for every message; keeps its buffers.

@@ -25,10 +25,10 @@ inline constexpr BadField zero_byte{sqlstate::character_not_in_repertoire, "inva
 inline constexpr BadField left_out{sqlstate::data_exception,
                                    "Debezium has left out the value, as it did not change (with REPLICA IDENTITY FULL "
                                    "of the captured table it leaves out none)"};
-inline constexpr BadField ambiguous_number{
-    sqlstate::data_exception,
-    "a number of Debezium's for a time does not say its unit (with time.precision.mode isostring it sends none; or take "
-    "it into a bigint column)"};
+inline constexpr BadField ambiguous_number{sqlstate::data_exception,
+                                           "a number of Debezium's for a time does not say its unit (with "
+                                           "time.precision.mode isostring it sends none; or take "
+                                           "it into a bigint column)"};
 inline constexpr BadField no_days{sqlstate::data_exception, "a number of Debezium's for a date is no days since 1970"};
 inline constexpr BadField encoded_string{
     sqlstate::data_exception,

@@ -22,7 +22,7 @@ enum class Type : uint8_t {
   timestamp,    ///< without typmod
   timestamptz,  ///< without typmod
   uuid,
-  json,   ///< json, jsonb: from a JSON message the value's own JSON text, as `input`
+  json,     ///< json, jsonb: from a JSON message the value's own JSON text, as `input`
   bytea,    ///< from `raw` the message's bytes, as `text`; from the others the field's text, as `input`
   outline,  ///< json: what stands there is only looked at: null, or a `boolean`, whether it is an object
   other     ///< every other type: by its input function

@@ -57,7 +57,8 @@ constexpr Option options_table[] = {
     {"schema", Place::table, Type::text, false, "a schema that all messages have"},
     {"message", Place::table, Type::text, false, "protobuf: the name of the message type"},
     {"key_format", Place::table, Type::key_format, true, "of keys: raw (default), text or json"},
-    {"envelope", Place::table, Type::envelope, true, "what a message says of a row: none (default), upsert or debezium"},
+    {"envelope", Place::table, Type::envelope, true,
+     "what a message says of a row: none (default), upsert or debezium"},
     {"partition", Place::column, Type::boolean, true, "the partition (integer)"},
     {"offset", Place::column, Type::boolean, true, "the offset (bigint)"},
     {"timestamp", Place::column, Type::boolean, true,
@@ -71,7 +72,8 @@ constexpr Option options_table[] = {
     {"field", Place::column, Type::text, true, "the field's name, or a JSON pointer where it begins with /"},
     {"json", Place::column, Type::text, true, "the same as field"},
     {"key_field", Place::column, Type::text, true, "a field of the key: its name, or a JSON pointer"},
-    {"row_key", Place::column, Type::boolean, true, "with an envelope: a part of what says which row a message is about"},
+    {"row_key", Place::column, Type::boolean, true,
+     "with an envelope: a part of what says which row a message is about"},
     {"before", Place::column, Type::text, true, "with the envelope debezium: a field of the row before it changed"},
     {"deleted", Place::column, Type::boolean, true, "with an envelope: whether the row is deleted (boolean)"},
     {"force_null", Place::column, Type::boolean, true, "csv: as COPY"},
@@ -80,7 +82,7 @@ constexpr Option options_table[] = {
     {"flatten", Place::import, Type::boolean, true, "json: the fields of nested objects get columns of their own"},
 };
 
-constexpr std::string_view metadata_roles[] = {"partition", "offset",    "timestamp", "key",       "headers",
+constexpr std::string_view metadata_roles[] = {"partition", "offset",    "timestamp", "key",        "headers",
                                                "payload",   "tombstone", "junk",      "junk_error", "deleted"};
 
 const char* name_of(Place place) {
@@ -117,8 +119,9 @@ const char* place_of(PropertyClass property_class) {
 }
 
 bool is_allowed(const Option& option, Place place) {
-  // Each table has a topic of its own.
-  return option.place == place || (place == Place::import && option.place == Place::table && option.name != "topic");
+  // Each table has a topic of its own, and gets columns for what messages are without an envelope.
+  const bool imported = option.place == Place::table && option.name != "topic" && option.name != "envelope";
+  return option.place == place || (place == Place::import && imported);
 }
 
 bool is_allowed(PropertyClass property_class, Place place) {
@@ -325,9 +328,10 @@ decode::Envelope parse_envelope(const OptionValues& options, decode::Format::Kin
   if (name != "debezium") refuse_value("envelope", name, "It must be none, upsert or debezium.");
   if (format != decode::Format::Kind::json)
     pg::call([] {
-      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("envelope debezium is for the format json"),
-                      errhint("Debezium's events are JSON with the converter org.apache.kafka.connect.json.JsonConverter: "
-                              "say format json.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("envelope debezium is for the format json"),
+               errhint("Debezium's events are JSON with the converter org.apache.kafka.connect.json.JsonConverter: "
+                       "say format json.")));
     });
   return Envelope::debezium;
 }

@@ -22,9 +22,9 @@ enum class OptionPlace : uint8_t { server, mapping, table, column, import };
 enum class OptionType : uint8_t {
   text,
   boolean,
-  count,     ///< an integer from 1 on
-  copy,      ///< one of COPY's options: checked together with the format, by COPY's own rules
-  format,    ///< json, text, csv or raw
+  count,       ///< an integer from 1 on
+  copy,        ///< one of COPY's options: checked together with the format, by COPY's own rules
+  format,      ///< json, text, csv or raw
   key_format,  ///< raw, text or json
   envelope,    ///< none, upsert or debezium
   position,    ///< position.h

@@ -86,8 +86,8 @@ std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::strin
 /// The columns of the stream that the default statement fills: those that the source, with these columns, has too.
 std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vector<Attribute>& source);
 
-/// The statement that applies a batch: the consumer's own, that of its envelope, or INSERT INTO stream (…) SELECT … FROM
-/// source.
+/// The statement that applies a batch: the consumer's own, that of its envelope, or INSERT INTO stream (…) SELECT …
+/// FROM source.
 std::string apply_statement(const Consumer& consumer);
 
 }  // namespace kafka_fdw::ingest

@@ -70,7 +70,8 @@ class EnvelopeStatement {
   /// An event that says of a row that it had another key before deletes the row of that key, and then is about its own.
   std::string changes() const {
     const std::string all = joined(names_, ", ") + ", " + joined(place_, ", ");
-    if (consumer_.envelope != Envelope::debezium) return "SELECT " + all + ", " + deleted_ + ", 1 AS \"kafka step\" FROM events";
+    if (consumer_.envelope != Envelope::debezium)
+      return "SELECT " + all + ", " + deleted_ + ", 1 AS \"kafka step\" FROM events";
     std::vector<std::string> before = names_;
     std::vector<std::string> conditions;
     std::vector<std::string> same;
@@ -80,16 +81,16 @@ class EnvelopeStatement {
       conditions.push_back(was + " IS NOT NULL");
       same.push_back(key_[i].equal(was, key_names_[i]));
     }
-    return "SELECT " + all + ", " + deleted_ + ", 1 AS \"kafka step\" FROM events UNION ALL SELECT " + joined(before, ", ") +
-           ", " + joined(place_, ", ") + ", true, 0 FROM events WHERE NOT " + deleted_ + " AND " +
-           joined(conditions, " AND ") + " AND NOT (" + joined(same, " AND ") + ")";
+    return "SELECT " + all + ", " + deleted_ + ", 1 AS \"kafka step\" FROM events UNION ALL SELECT " +
+           joined(before, ", ") + ", " + joined(place_, ", ") + ", true, 0 FROM events WHERE NOT " + deleted_ +
+           " AND " + joined(conditions, " AND ") + " AND NOT (" + joined(same, " AND ") + ")";
   }
 
   /// Of each key. Where partitions say different things of one, there is no order between them.
   std::string last() const {
     const std::string key = joined(key_names_, ", ");
-    return "SELECT DISTINCT ON (" + key + ") * FROM (" + changes() + ") AS changes ORDER BY " + key + ", " + joined(place_names_, " DESC, ") +
-           " DESC, \"kafka step\" DESC";
+    return "SELECT DISTINCT ON (" + key + ") * FROM (" + changes() + ") AS changes ORDER BY " + key + ", " +
+           joined(place_names_, " DESC, ") + " DESC, \"kafka step\" DESC";
   }
 
   std::string same_row() const {

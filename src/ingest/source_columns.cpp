@@ -49,7 +49,9 @@ SourceColumn field_column(const Attribute& attribute) {
 
 bool is_document(const Attribute& attribute) { return attribute.type == JSONOID || attribute.type == JSONBOID; }
 
-bool is_bytes(const KeyColumn& column) { return pg::call([&] { return getBaseType(column.type); }) == BYTEAOID; }
+bool is_bytes(const KeyColumn& column) {
+  return pg::call([&] { return getBaseType(column.type); }) == BYTEAOID;
+}
 
 bool is_string(const KeyColumn& column) {
   return pg::call([&] {

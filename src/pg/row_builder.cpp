@@ -81,8 +81,8 @@ void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute
   // The one column of a raw message is the message.
   if (role == ColumnRole::field && shape_.format.kind == decode::Format::Kind::raw) role = ColumnRole::payload;
   const int index = attribute->attnum - 1;
-  const bool in_value =
-      role == ColumnRole::field || ((role == ColumnRole::before || role == ColumnRole::row_key) && !column.path.empty());
+  const bool in_value = role == ColumnRole::field ||
+                        ((role == ColumnRole::before || role == ColumnRole::row_key) && !column.path.empty());
   const int field = in_value ? add_to_value(column, attribute) : -1;
   if (!column.needed) return;
   const bool whole_key = role == ColumnRole::key ? !shape_.shows_key_bytes(attribute->atttypid) : column.whole_key;
@@ -126,9 +126,8 @@ int RowBuilder::add_to_key(const RowColumn& column, Form_pg_attribute attribute)
 void RowBuilder::add_deletion() {
   if (shape_.format.kind != decode::Format::Kind::json || value_columns_.empty()) return;
   deletion_ = static_cast<int>(value_columns_.size());
-  const bool needed =
-      std::ranges::any_of(value_columns_, &decode::Column::needed) ||
-      std::ranges::any_of(cells_, [](const Cell& cell) { return cell.role == ColumnRole::deleted; });
+  const bool needed = std::ranges::any_of(value_columns_, &decode::Column::needed) ||
+                      std::ranges::any_of(cells_, [](const Cell& cell) { return cell.role == ColumnRole::deleted; });
   value_columns_.push_back(
       {.name = {}, .path = {}, .type = decode::Type::boolean, .needed = needed, .part = decode::Part::deletion});
   value_attributes_.push_back(-1);

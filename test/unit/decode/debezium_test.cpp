@@ -113,8 +113,9 @@ TEST(Debezium, RefusesValuesThatAreLeftOut) {
 
 TEST(Debezium, FindsFieldsByAnyName) {
   const std::string message = R"({"op": "c", "after": {"a/b": "x", "m~n": "y", "op": "z", "g": {"h": "w"}}})";
-  EXPECT_EQ(decode_row(debezium(), {column("a/b"), column("m~n"), column("op"), column("/g/h"), unneeded("g")}, message),
-            (Row{"text x", "text y", "text z", "text w", "missing"}));
+  EXPECT_EQ(
+      decode_row(debezium(), {column("a/b"), column("m~n"), column("op"), column("/g/h"), unneeded("g")}, message),
+      (Row{"text x", "text y", "text z", "text w", "missing"}));
 }
 
 }  // namespace

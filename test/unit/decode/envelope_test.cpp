@@ -80,7 +80,8 @@ TEST(KeyFormat, IsUnwrappedWhereAsked) {
 }
 
 TEST(UpsertEnvelope, SaysWhetherTheRowIsDeleted) {
-  const std::vector<Column> columns = {part(Part::identity, "id", Type::int8), column("name"), part(Part::deletion, "")};
+  const std::vector<Column> columns = {part(Part::identity, "id", Type::int8), column("name"),
+                                       part(Part::deletion, "")};
   EXPECT_EQ(decode_row(upsert(), columns, R"({"id": 1, "name": "x"})"), (Row{"integer 1", "text x", "false"}));
   EXPECT_EQ(decode_row(upsert(), columns, "{}"), (Row{"missing", "missing", "false"}));
   EXPECT_EQ(decode_row(upsert(), columns, " null "), (Row{"missing", "missing", "true"}));

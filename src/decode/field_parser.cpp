@@ -173,6 +173,7 @@ bool parse_plain(Type type, std::string_view text, Value& value) {
     case Type::text:
     case Type::json:
     case Type::bytea:
+    case Type::outline:
     case Type::other:
       break;
   }

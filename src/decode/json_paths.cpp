@@ -43,7 +43,11 @@ std::vector<std::string> json_path_parts(const std::string& path) {
 std::unique_ptr<JsonPlace> JsonPlace::make_root(const std::vector<Column>& columns, bool all) {
   auto root = std::make_unique<JsonPlace>();
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (!all && !columns[i].needed) continue;
+    if ((!all && !columns[i].needed) || columns[i].part == Part::deletion) continue;
+    if (columns[i].part == Part::document) {
+      root->columns_.push_back(static_cast<int>(i));
+      continue;
+    }
     JsonPlace* place = root.get();
     for (const std::string& part : json_path_parts(columns[i].path)) {
       place->below_.push_back(static_cast<int>(i));

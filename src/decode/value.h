@@ -22,9 +22,10 @@ enum class Type : uint8_t {
   timestamp,    ///< without typmod
   timestamptz,  ///< without typmod
   uuid,
-  json,   ///< json, jsonb: from a JSON message the value's own JSON text, as `input`
-  bytea,  ///< from `raw` the message's bytes, as `text`; from the others the field's text, as `input`
-  other   ///< every other type: by its input function
+  json,     ///< json, jsonb: from a JSON message the value's own JSON text, as `input`
+  bytea,    ///< from `raw` the message's bytes, as `text`; from the others the field's text, as `input`
+  outline,  ///< json: what stands there is only looked at: null, or a `boolean`, whether it is an object
+  other     ///< every other type: by its input function
 };
 
 /// Why a field is none of its format: the others of the message may well be. Lives for ever.
@@ -66,6 +67,20 @@ struct Value {
   };
 };
 
+/// What a column asks for.
+enum class Part : uint8_t {
+  field,
+  document,  ///< json: the whole of it
+  sole,      ///< json: the field; else the document itself where it is no object, else the only field that it has
+  // With an envelope, of what the message says about a row; `field` is one of the row as it is now:
+  identity,  ///< a field of the row as it is now, or as it was before it was deleted
+  before,    ///< a field of the row as it was before it changed, where the message tells that
+  deletion   ///< boolean: whether the row is deleted; missing: the message says nothing about a row
+};
+
+/// JSON values that Debezium gives another meaning than the type of the column would read in them.
+enum class Refusal : uint8_t { nothing, numbers, strings };
+
 /// A column of the row that a decoder fills, at its place in the list that the decoder was made with.
 struct Column {
   std::string name;  ///< as in error messages; UTF-8
@@ -74,6 +89,8 @@ struct Column {
   bool needed = true;           ///< false: nobody looks at it; it is left `missing` and its text is not converted
   bool force_null = false;      ///< csv, as COPY
   bool force_not_null = false;  ///< csv, as COPY
+  Part part = Part::field;
+  Refusal refusal = Refusal::nothing;  ///< debezium: what is `bad`
 };
 
 /// A message that as a whole is not what its format says, in UTF-8. Where that shows in one field, `column` is its

@@ -229,7 +229,7 @@ std::optional<ClauseTranslator::ColumnSide> ClauseTranslator::column_side(Node* 
     case pg::ColumnRole::timestamp:
       return ColumnSide{Column::timestamp, var->vartype, type};
     case pg::ColumnRole::key:
-      if (!table_.key_partitioner) return std::nullopt;
+      if (!table_.key_partitioner || !table_.shape.shows_key_bytes(var->vartype)) return std::nullopt;
       return ColumnSide{Column::key, var->vartype, type};
     default:
       return std::nullopt;

@@ -56,12 +56,14 @@ constexpr Option options_table[] = {
     {"schema_id", Place::table, Type::text, false, "the schema's id in the registry"},
     {"schema", Place::table, Type::text, false, "a schema that all messages have"},
     {"message", Place::table, Type::text, false, "protobuf: the name of the message type"},
-    {"key_format", Place::table, Type::text, false, "the format of keys"},
+    {"key_format", Place::table, Type::key_format, true, "of keys: raw (default), text or json"},
+    {"envelope", Place::table, Type::envelope, true,
+     "what a message says of a row: none (default), upsert or debezium"},
     {"partition", Place::column, Type::boolean, true, "the partition (integer)"},
     {"offset", Place::column, Type::boolean, true, "the offset (bigint)"},
     {"timestamp", Place::column, Type::boolean, true,
      "the timestamp (timestamp with or without time zone, or bigint for milliseconds)"},
-    {"key", Place::column, Type::boolean, true, "the key (bytea or text)"},
+    {"key", Place::column, Type::boolean, true, "the key (bytea, text, or what key_format decodes to)"},
     {"headers", Place::column, Type::boolean, true, "the headers (jsonb)"},
     {"payload", Place::column, Type::boolean, true, "the whole value (bytea, text, json or jsonb)"},
     {"tombstone", Place::column, Type::boolean, true, "whether the value is null (boolean)"},
@@ -69,15 +71,19 @@ constexpr Option options_table[] = {
     {"junk_error", Place::column, Type::boolean, true, "why a message did not decode (text)"},
     {"field", Place::column, Type::text, true, "the field's name, or a JSON pointer where it begins with /"},
     {"json", Place::column, Type::text, true, "the same as field"},
-    {"key_field", Place::column, Type::text, false, "the name of a field of the key"},
+    {"key_field", Place::column, Type::text, true, "a field of the key: its name, or a JSON pointer"},
+    {"row_key", Place::column, Type::boolean, true,
+     "with an envelope: a part of what says which row a message is about"},
+    {"before", Place::column, Type::text, true, "with the envelope debezium: a field of the row before it changed"},
+    {"deleted", Place::column, Type::boolean, true, "with an envelope: whether the row is deleted (boolean)"},
     {"force_null", Place::column, Type::boolean, true, "csv: as COPY"},
     {"force_not_null", Place::column, Type::boolean, true, "csv: as COPY"},
     {"sample", Place::import, Type::count, true, "how many messages of a topic its columns are inferred from; 1000"},
     {"flatten", Place::import, Type::boolean, true, "json: the fields of nested objects get columns of their own"},
 };
 
-constexpr std::string_view metadata_roles[] = {"partition", "offset",    "timestamp", "key",       "headers",
-                                               "payload",   "tombstone", "junk",      "junk_error"};
+constexpr std::string_view metadata_roles[] = {"partition", "offset",    "timestamp", "key",        "headers",
+                                               "payload",   "tombstone", "junk",      "junk_error", "deleted"};
 
 const char* name_of(Place place) {
   switch (place) {
@@ -113,8 +119,9 @@ const char* place_of(PropertyClass property_class) {
 }
 
 bool is_allowed(const Option& option, Place place) {
-  // Each table has a topic of its own.
-  return option.place == place || (place == Place::import && option.place == Place::table && option.name != "topic");
+  // Each table has a topic of its own, and gets columns for what messages are without an envelope.
+  const bool imported = option.place == Place::table && option.name != "topic" && option.name != "envelope";
+  return option.place == place || (place == Place::import && imported);
 }
 
 bool is_allowed(PropertyClass property_class, Place place) {
@@ -245,6 +252,8 @@ void check_value(const Option& option, const std::string& value) {
       return;
     case Type::copy:
     case Type::format:
+    case Type::key_format:
+    case Type::envelope:
       return;  // parse_format looks at them together
   }
 }
@@ -263,8 +272,11 @@ void check_column(const OptionValues& options) {
   std::vector<std::string_view> sources;
   for (const std::string_view role : metadata_roles)
     if (is_set(options, role)) sources.push_back(role);
-  for (const char* name : {"field", "json"})
+  for (const char* name : {"field", "json", "key_field", "before"})
     if (options.contains(name)) sources.emplace_back(name);
+  // What says which row a message is about is looked for in both.
+  if (is_set(options, "row_key"))
+    std::erase_if(sources, [](std::string_view source) { return source == "field" || source == "json"; });
   if (sources.size() < 2) return;
   pg::call([&] {
     ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
@@ -289,6 +301,39 @@ decode::Format::Kind parse_format_kind(const OptionValues& options) {
     });
   refuse_value("format", name, "It must be json, text, csv or raw.");
   pg_unreachable();
+}
+
+decode::KeyFormat parse_key_format(const OptionValues& options) {
+  using Kind = decode::KeyFormat::Kind;
+  const auto option = options.find("key_format");
+  const std::string name = option == options.end() ? "raw" : option->second;
+  if (name == "raw") return {.kind = Kind::raw};
+  if (name == "text") return {.kind = Kind::text};
+  if (name == "json") return {.kind = Kind::json};
+  if (name == "avro" || name == "protobuf")
+    pg::call([&] {
+      ereport(ERROR,
+              (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("key_format \"%s\" is not supported yet", name.c_str())));
+    });
+  refuse_value("key_format", name, "It must be raw, text or json.");
+  pg_unreachable();
+}
+
+decode::Envelope parse_envelope(const OptionValues& options, decode::Format::Kind format) {
+  using decode::Envelope;
+  const auto option = options.find("envelope");
+  const std::string name = option == options.end() ? "none" : option->second;
+  if (name == "none") return Envelope::none;
+  if (name == "upsert") return Envelope::upsert;
+  if (name != "debezium") refuse_value("envelope", name, "It must be none, upsert or debezium.");
+  if (format != decode::Format::Kind::json)
+    pg::call([] {
+      ereport(ERROR,
+              (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("envelope debezium is for the format json"),
+               errhint("Debezium's events are JSON with the converter org.apache.kafka.connect.json.JsonConverter: "
+                       "say format json.")));
+    });
+  return Envelope::debezium;
 }
 
 /// COPY's own check and defaults. A leaf: may raise.
@@ -380,7 +425,9 @@ bool is_set(const OptionValues& options, std::string_view name) {
 TableFormat parse_format(const OptionValues& options) {
   using Kind = decode::Format::Kind;
   TableFormat result{.format = {.kind = parse_format_kind(options), .strict = is_set(options, "strict")},
+                     .key_format = parse_key_format(options),
                      .encoding = PG_UTF8};
+  result.format.envelope = parse_envelope(options, result.format.kind);
   if (result.format.kind == Kind::text || result.format.kind == Kind::csv) {
     apply_copy_options(options, result);
     return result;

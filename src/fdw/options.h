@@ -22,10 +22,12 @@ enum class OptionPlace : uint8_t { server, mapping, table, column, import };
 enum class OptionType : uint8_t {
   text,
   boolean,
-  count,     ///< an integer from 1 on
-  copy,      ///< one of COPY's options: checked together with the format, by COPY's own rules
-  format,    ///< json, text, csv or raw
-  position,  ///< position.h
+  count,       ///< an integer from 1 on
+  copy,        ///< one of COPY's options: checked together with the format, by COPY's own rules
+  format,      ///< json, text, csv or raw
+  key_format,  ///< raw, text or json
+  envelope,    ///< none, upsert or debezium
+  position,    ///< position.h
   interval,
   partitioner,  ///< murmur2 or crc32
   trust         ///< a boolean that only a superuser may set to false
@@ -60,10 +62,11 @@ std::chrono::milliseconds interval_of(const std::string& value);
 /// The value of a boolean option that has been checked; false where it is not set.
 bool is_set(const OptionValues& options, std::string_view name);
 
-/// The format of a table with COPY's options for it. Throws pg::Error 22023 in COPY's words.
+/// The formats of a table with COPY's options for them. Throws pg::Error 22023 in COPY's words.
 /// The encoding is a pg_enc; UTF8 unless set.
 struct TableFormat {
   decode::Format format;
+  decode::KeyFormat key_format;
   int encoding;
 };
 TableFormat parse_format(const OptionValues& options);

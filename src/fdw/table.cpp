@@ -32,32 +32,88 @@ constexpr NamedRole named_roles[] = {
     {"timestamp", ColumnRole::timestamp},   {"key", ColumnRole::key},
     {"headers", ColumnRole::headers},       {"payload", ColumnRole::payload},
     {"tombstone", ColumnRole::tombstone},   {"junk", ColumnRole::junk},
-    {"junk_error", ColumnRole::junk_error},
+    {"junk_error", ColumnRole::junk_error}, {"deleted", ColumnRole::deleted},
 };
+
+const std::string* find(const OptionValues& options, std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (const auto option = options.find(name); option != options.end()) return &option->second;
+  return nullptr;
+}
+
+/// Looked for in the key where an option says so, and in the value where one says so or none says anything.
+void make_row_key(RowColumn& column, const OptionValues& options) {
+  column.whole_key = column.role == ColumnRole::key;
+  const bool in_key = column.whole_key || column.role == ColumnRole::key_field;
+  if (in_key && find(options, {"field", "json"}) == nullptr) column.path.clear();
+  column.role = ColumnRole::row_key;
+}
 
 RowColumn read_column(const OptionValues& options, const char* name) {
   RowColumn column{.role = ColumnRole::field,
                    .needed = true,
                    .path = name,
+                   .key_path = {},
                    .force_null = is_set(options, "force_null"),
                    .force_not_null = is_set(options, "force_not_null")};
-  for (const char* option : {"field", "json"})
-    if (const auto value = options.find(option); value != options.end()) column.path = value->second;
+  if (const std::string* path = find(options, {"field", "json"})) column.path = *path;
+  if (const std::string* path = find(options, {"key_field"})) {
+    column.role = ColumnRole::key_field;
+    column.key_path = *path;
+  }
+  if (const std::string* path = find(options, {"before"})) {
+    column.role = ColumnRole::before;
+    column.path = *path;
+  }
   for (const NamedRole& named : named_roles)
     if (is_set(options, named.option)) column.role = named.role;
+  if (is_set(options, "row_key")) make_row_key(column, options);
   return column;
 }
 
-void check_type(const RowColumn& column, Form_pg_attribute attribute) {
-  const char* types = pg::wrong_type_for_role(column.role, attribute->atttypid);
-  if (types == nullptr) return;
-  const auto named = std::ranges::find(named_roles, column.role, &NamedRole::role);
+[[noreturn]] void refuse_type(Form_pg_attribute attribute, const char* option, const char* types) {
   pg::call([&] {
     ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-                    errmsg("column \"%s\" with option \"%s\" cannot have type %s", NameStr(attribute->attname),
-                           named->option, format_type_be(attribute->atttypid)),
+                    errmsg("column \"%s\" with option \"%s\" cannot have type %s", NameStr(attribute->attname), option,
+                           format_type_be(attribute->atttypid)),
                     errhint("Its type must be %s.", types)));
   });
+  pg_unreachable();
+}
+
+void check_type(const RowColumn& column, Form_pg_attribute attribute) {
+  const bool key = column.role == ColumnRole::key;
+  const char* types = key ? nullptr : pg::wrong_type_for_role(column.role, attribute->atttypid);
+  if (types != nullptr)
+    refuse_type(attribute, std::ranges::find(named_roles, column.role, &NamedRole::role)->option, types);
+}
+
+[[noreturn]] void refuse_option(const char* column, const char* option, const char* wants) {
+  pg::call([&] {
+    ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+                    errmsg("option \"%s\" of column \"%s\" is for tables with %s", option, column, wants)));
+  });
+  pg_unreachable();
+}
+
+/// What the column shows of the key must be what keys of the format have.
+void check_key(const RowColumn& column, Form_pg_attribute attribute, decode::KeyFormat::Kind format) {
+  using Kind = decode::KeyFormat::Kind;
+  if (!column.key_path.empty() && format != Kind::json)
+    refuse_option(NameStr(attribute->attname), "key_field", "key_format json");
+  if ((column.role != ColumnRole::key && !column.whole_key) || format != Kind::raw) return;
+  if (const char* types = pg::wrong_type_for_role(ColumnRole::key, attribute->atttypid))
+    refuse_type(attribute, "key", types);
+}
+
+void check_envelope(const RowColumn& column, Form_pg_attribute attribute, const decode::Format& format) {
+  using decode::Envelope;
+  const char* name = NameStr(attribute->attname);
+  if (column.role == ColumnRole::before && format.envelope != Envelope::debezium)
+    refuse_option(name, "before", "envelope debezium");
+  if (format.envelope != Envelope::none) return;
+  if (column.role == ColumnRole::row_key) refuse_option(name, "row_key", "an envelope");
+  if (column.role == ColumnRole::deleted) refuse_option(name, "deleted", "an envelope");
 }
 
 void check_forcing(const RowColumn& column, decode::Format::Kind kind, const char* name) {
@@ -100,7 +156,9 @@ void check_raw_has_one_field(const std::vector<RowColumn>& columns, Relation rel
 }
 
 /// The one field of a raw message is its payload, and has its types.
-void check_raw_type(const RowColumn& column, Form_pg_attribute attribute) {
+void check_raw(const RowColumn& column, Form_pg_attribute attribute) {
+  if (column.role == ColumnRole::row_key && !column.path.empty())
+    refuse_option(NameStr(attribute->attname), "row_key", "another format than raw, unless the key holds the column");
   const char* types = pg::wrong_type_for_role(ColumnRole::payload, attribute->atttypid);
   if (column.role != ColumnRole::field || types == nullptr) return;
   pg::call([&] {
@@ -121,7 +179,7 @@ void check_generated(const OptionValues& options, const char* name) {
   });
 }
 
-RowColumn load_column(Relation relation, Form_pg_attribute attribute, const decode::Format& format) {
+RowColumn load_column(Relation relation, Form_pg_attribute attribute, const TableFormat& formats) {
   if (attribute->attisdropped) return {};
   const Oid table = RelationGetRelid(relation);
   List* options = pg::call([&] { return GetForeignColumnOptions(table, attribute->attnum); });
@@ -134,8 +192,10 @@ RowColumn load_column(Relation relation, Form_pg_attribute attribute, const deco
   }
   RowColumn column = read_column(values, NameStr(attribute->attname));
   check_type(column, attribute);
-  check_forcing(column, format.kind, NameStr(attribute->attname));
-  if (format.kind == decode::Format::Kind::raw) check_raw_type(column, attribute);
+  check_key(column, attribute, formats.key_format.kind);
+  check_envelope(column, attribute, formats.format);
+  check_forcing(column, formats.format.kind, NameStr(attribute->attname));
+  if (formats.format.kind == decode::Format::Kind::raw) check_raw(column, attribute);
   return column;
 }
 
@@ -158,11 +218,12 @@ Table load_table(Relation relation) {
 
   const TableFormat format = parse_format(options);
   table.shape.format = format.format;
+  table.shape.key_format = format.key_format;
   table.shape.encoding = format.encoding;
   table.shape.ignore_junk = is_set(options, "ignore_junk");
   TupleDesc descriptor = RelationGetDescr(relation);
   for (int i = 0; i < descriptor->natts; ++i)
-    table.shape.columns.push_back(load_column(relation, TupleDescAttr(descriptor, i), format.format));
+    table.shape.columns.push_back(load_column(relation, TupleDescAttr(descriptor, i), format));
   check_roles_differ(table.shape.columns, relation);
   if (format.format.kind == decode::Format::Kind::raw) check_raw_has_one_field(table.shape.columns, relation);
   return table;

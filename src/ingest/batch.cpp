@@ -77,9 +77,11 @@ class BatchSource : public fdw::MessageSource {
 }  // namespace
 
 bool can_show_tombstones(const fdw::Table& table) {
-  return std::ranges::any_of(table.shape.columns, [](const pg::RowColumn& column) {
-    return column.role == pg::ColumnRole::tombstone || column.role == pg::ColumnRole::payload;
-  });
+  const bool upsert = table.shape.format.envelope == decode::Envelope::upsert;
+  return upsert || std::ranges::any_of(table.shape.columns, [](const pg::RowColumn& column) {
+           const bool keyed = column.role == pg::ColumnRole::row_key && (column.whole_key || !column.key_path.empty());
+           return keyed || column.role == pg::ColumnRole::tombstone || column.role == pg::ColumnRole::payload;
+         });
 }
 
 BatchBinding::BatchBinding(const Consumer& consumer, Oid server, std::span<const kafka::Message> messages,

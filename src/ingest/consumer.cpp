@@ -1,6 +1,7 @@
 #include "ingest/consumer.h"
 
 #include "ingest/attributes.h"
+#include "ingest/envelope.h"
 #include "ingest/fail.h"
 #include "ingest/state.h"
 
@@ -102,6 +103,7 @@ std::string apply_statement(const Consumer& consumer) {
   if (pg::call([&] { return get_rel_name(consumer.source); }) == nullptr)
     fail(ERRCODE_UNDEFINED_TABLE, "the source of the consumer does not exist any more",
          "Call kafka_consume_begin for this stream and topic to have it made again.");
+  if (consumer.envelope != Envelope::none) return envelope_statement(consumer);
   std::string columns;
   bool overrides = false;
   for (const Attribute& attribute : matched_columns(consumer, attributes_of(consumer.source))) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "decode/decoder.h"
 #include "ingest/attributes.h"
 #include "pg/spi.h"
 
@@ -17,12 +18,7 @@ using ConsumerId = int64_t;
 enum class OnError : uint8_t { stop, ignore, dead_letter };
 /// Where a consumer goes on whose stored offset is not in the log any more.
 enum class OnGap : uint8_t { stop, earliest, latest };
-/// What a message says about rows of the stream.
-enum class Envelope : uint8_t {
-  none,     ///< a row to insert
-  upsert,   ///< the row of that key as it is now
-  debezium  ///< a change of a row, as Debezium's connectors write it
-};
+using decode::Envelope;
 
 /// This database takes the partitions p with p mod count = index.
 struct Shard {
@@ -90,7 +86,8 @@ std::optional<Consumer> find_consumer(pg::Spi& spi, Oid stream, const std::strin
 /// The columns of the stream that the default statement fills: those that the source, with these columns, has too.
 std::vector<Attribute> matched_columns(const Consumer& consumer, const std::vector<Attribute>& source);
 
-/// The statement that applies a batch: the consumer's own, or INSERT INTO stream (…) SELECT … FROM source.
+/// The statement that applies a batch: the consumer's own, that of its envelope, or INSERT INTO stream (…) SELECT …
+/// FROM source.
 std::string apply_statement(const Consumer& consumer);
 
 }  // namespace kafka_fdw::ingest

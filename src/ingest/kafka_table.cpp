@@ -134,7 +134,8 @@ KafkaTable describe_kafka_table(Oid relation) {
           .topic = option("topic").value_or(""),
           .server = server->servername,
           .format = option("format").value_or("json"),
-          .delimiter = option("delimiter")};
+          .delimiter = option("delimiter"),
+          .key_format = option("key_format").value_or("raw")};
 }
 
 StatementTables analyse_statement(const std::string& statement) {

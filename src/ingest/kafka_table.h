@@ -17,6 +17,7 @@ struct KafkaTable {
   std::string server;
   std::string format;
   std::optional<std::string> delimiter;
+  std::string key_format;
 };
 
 /// Throws pg::Error 22023 where the relation is not a Kafka foreign table.

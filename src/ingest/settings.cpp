@@ -37,9 +37,11 @@ void take_from(Consumer& consumer, const KafkaTable& table, const BeginArguments
   check_agrees("format", given.format, table, table.format);
   check_agrees("delimiter", given.delimiter, table, table.delimiter.value_or(default_delimiter(table.format)));
   check_agrees("server", given.server, table, table.server);
+  check_agrees("key_format", given.key_format, table, table.key_format);
   consumer.format = table.format;
   consumer.delimiter = table.delimiter;
   consumer.server = table.server;
+  consumer.key_format = table.key_format;
 }
 
 void check_one_server(const std::vector<KafkaTable>& tables) {
@@ -66,7 +68,7 @@ void bind_tables(Consumer& consumer, const std::vector<KafkaTable>& tables, cons
 }
 
 void check_format(const Consumer& consumer) {
-  fdw::OptionValues options{{"format", consumer.format}};
+  fdw::OptionValues options{{"format", consumer.format}, {"envelope", name_of(consumer.envelope)}};
   if (consumer.delimiter) options.emplace("delimiter", *consumer.delimiter);
   (void)fdw::parse_format(options);
 }
@@ -197,6 +199,9 @@ void bind_topics(Consumer& consumer, const BeginArguments& given) {
     tables.insert(tables.end(), read.tables.begin(), read.tables.end());
   }
   if (!tables.empty()) {
+    if (consumer.envelope != Envelope::none)
+      fail(ERRCODE_FEATURE_NOT_SUPPORTED, "an envelope is for consumers without a source or a statement of their own",
+           "Leave them out, or let the statement itself deal with what the messages say.");
     bind_tables(consumer, tables, given);
   } else {
     bind_own_source(consumer, given);

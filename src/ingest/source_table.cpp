@@ -6,11 +6,13 @@
 #include "ingest/fail.h"
 #include "ingest/fence.h"
 #include "ingest/lookup.h"
+#include "ingest/source_columns.h"
 #include "ingest/state.h"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "foreign/foreign.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -21,52 +23,11 @@ namespace kafka_fdw::ingest {
 
 namespace {
 
-struct SourceColumn {
-  Attribute attribute;
-  std::string option;  ///< of the column, a boolean; empty: a field
-};
-
-/// The type that a metadata column of the source gets; the statement's assignment casts it to the stream's.
-Oid metadata_type(const std::string& option, Oid wanted) {
-  if (option == "partition") return INT4OID;
-  if (option == "offset") return INT8OID;
-  if (option == "headers") return JSONBOID;
-  if (option == "key") return wanted == BYTEAOID ? BYTEAOID : TEXTOID;
-  return wanted == TIMESTAMPOID || wanted == INT8OID ? wanted : TIMESTAMPTZOID;
-}
-
-SourceColumn metadata_column(const Attribute& attribute) {
-  SourceColumn column{.attribute = {.name = attribute.name}, .option = attribute.name.substr(strlen("kafka_"))};
-  column.attribute.type = metadata_type(column.option, attribute.type);
-  column.attribute.collation = pg::call([&] { return get_typcollation(column.attribute.type); });
-  return column;
-}
-
-/// A domain's constraints are left to the statement's assignment: a field that is missing would slip past them here.
-SourceColumn field_column(const Attribute& attribute) {
-  SourceColumn column{.attribute = attribute, .option = {}};
-  column.attribute.type = pg::call([&] { return getBaseTypeAndTypmod(attribute.type, &column.attribute.typmod); });
-  column.attribute.generated = false;
-  column.attribute.identity_always = false;
-  return column;
-}
-
-std::vector<SourceColumn> source_columns(const Consumer& consumer) {
-  std::vector<SourceColumn> columns;
-  std::vector<size_t> fields;
-  for (const Attribute& attribute : filled_columns(attributes_of(consumer.stream), consumer.columns)) {
-    if (is_metadata_name(attribute.name)) {
-      columns.push_back(metadata_column(attribute));
-    } else {
-      fields.push_back(columns.size());
-      columns.push_back(field_column(attribute));
-    }
-  }
-  if (consumer.format == "json" && fields.size() == 1) {
-    SourceColumn& only = columns[fields[0]];
-    if (only.attribute.type == JSONOID || only.attribute.type == JSONBOID) only.option = "payload";
-  }
-  return columns;
+std::string text_of(const Options& options) {
+  std::string text;
+  for (const auto& [name, value] : options)
+    text += (text.empty() ? "" : ", ") + pg::quoted(name) + " " + pg::quoted_literal(value);
+  return " OPTIONS (" + text + ")";
 }
 
 std::string definition(const SourceColumn& column) {
@@ -75,31 +36,51 @@ std::string definition(const SourceColumn& column) {
       pg::quoted(a.name) + " " + pg::call([&] {
         return format_type_extended(a.type, a.typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
       });
-  if (!column.option.empty()) text += " OPTIONS (" + pg::quoted(column.option) + " 'true')";
+  if (!column.options.empty()) text += text_of(column.options);
   const bool collated = OidIsValid(a.collation) && a.collation != pg::call([&] { return get_typcollation(a.type); });
   if (collated) text += std::string(" COLLATE ") + pg::call([&] { return generate_collation_name(a.collation); });
   return text;
 }
 
-std::string table_options(const Consumer& consumer) {
-  std::string options =
-      "topic " + pg::quoted_literal(consumer.topic) + ", format " + pg::quoted_literal(consumer.format);
-  if (consumer.delimiter) options += ", delimiter " + pg::quoted_literal(*consumer.delimiter);
-  if (consumer.format == "text" || consumer.format == "csv") options += ", strict 'true'";
+Options options_of(List* definitions) {
+  Options options;
+  for (int i = 0; i < list_length(definitions); ++i) {
+    auto* option = static_cast<DefElem*>(list_nth(definitions, i));
+    const char* value = pg::call([&] { return static_cast<const char*>(defGetString(option)); });
+    options.emplace_back(option->defname, value);
+  }
   return options;
 }
 
-bool same_column(const Attribute& a, const Attribute& b) {
-  return a.name == b.name && a.type == b.type && a.typmod == b.typmod && a.collation == b.collation;
+/// Whether the source has the column as it is wanted.
+bool same_column(Oid source, const Attribute& a, const SourceColumn& wanted) {
+  const Attribute& b = wanted.attribute;
+  if (a.name != b.name || a.type != b.type || a.typmod != b.typmod || a.collation != b.collation) return false;
+  List* options = pg::call([&] { return GetForeignColumnOptions(source, get_attnum(source, a.name.c_str())); });
+  return options_of(options) == wanted.options;
+}
+
+std::string find(const Options& options, const std::string& name) {
+  const auto found = std::ranges::find(options, name, &Options::value_type::first);
+  return found == options.end() ? "" : found->second;
+}
+
+/// How the key is read depends on the stream's primary key. Empty where nothing changes.
+std::string new_key_format(const Consumer& consumer) {
+  if (consumer.envelope == Envelope::none) return {};
+  List* options = pg::call([&] { return GetForeignTable(consumer.source)->options; });
+  const std::string wanted = find(source_options(consumer), "key_format");
+  return find(options_of(options), "key_format") == wanted ? std::string() : wanted;
 }
 
 /// All columns anew: text and csv go by position, so adding one in the middle would not do.
 void replace_columns(pg::Spi& spi, const Consumer& consumer, const std::vector<Attribute>& old,
-                     const std::vector<SourceColumn>& wanted) {
+                     const std::vector<SourceColumn>& wanted, const std::string& key_format) {
   std::string actions;
   const auto add = [&](const std::string& action) { actions += (actions.empty() ? "" : ", ") + action; };
   for (const Attribute& attribute : old) add("DROP COLUMN " + pg::quoted(attribute.name));
   for (const SourceColumn& column : wanted) add("ADD COLUMN " + definition(column));
+  if (!key_format.empty()) add("OPTIONS (SET key_format " + pg::quoted_literal(key_format) + ")");
   spi.execute("ALTER FOREIGN TABLE " + pg::qualified_name(consumer.source) + " " + actions);
 }
 
@@ -111,9 +92,10 @@ bool sync_columns(pg::Spi& spi, const Consumer& consumer) {
   if (pg::call([&] { return get_rel_name(consumer.source); }) == nullptr) return false;
   const std::vector<Attribute> old = attributes_of(consumer.source);
   const std::vector<SourceColumn> wanted = source_columns(consumer);
-  const auto same = [](const Attribute& a, const SourceColumn& b) { return same_column(a, b.attribute); };
-  if (std::ranges::equal(old, wanted, same)) return false;
-  replace_columns(spi, consumer, old, wanted);
+  const auto same = [&](const Attribute& a, const SourceColumn& b) { return same_column(consumer.source, a, b); };
+  const std::string key_format = new_key_format(consumer);
+  if (std::ranges::equal(old, wanted, same) && key_format.empty()) return false;
+  replace_columns(spi, consumer, old, wanted, key_format);
   return true;
 }
 
@@ -142,7 +124,7 @@ Oid make_source(pg::Spi& spi, const Consumer& consumer) {
   for (const SourceColumn& column : source_columns(consumer))
     columns += (columns.empty() ? "" : ", ") + definition(column);
   spi.execute("CREATE FOREIGN TABLE " + qualified + " (" + columns + ") SERVER " + pg::quoted(consumer.server) +
-              " OPTIONS (" + table_options(consumer) + ")");
+              text_of(source_options(consumer)));
   return resolve_relation(qualified);
 }
 

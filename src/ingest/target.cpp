@@ -114,6 +114,7 @@ const char* obstacle_of_relation(Relation relation) {
 
 std::optional<std::string> obstacle_to_fast_insert(const Consumer& consumer) {
   if (consumer.statement) return "the consumer has a statement";
+  if (consumer.envelope != Envelope::none) return "the consumer has an envelope";
   if (pg::call([&] { return has_generated_columns(consumer.source); })) return "the source has generated columns";
   const char* obstacle = pg::call([&] { return obstacle_of_tree(consumer.stream); });
   return obstacle == nullptr ? std::nullopt : std::optional<std::string>(obstacle);

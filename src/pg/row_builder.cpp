@@ -16,43 +16,7 @@ namespace kafka_fdw::pg {
 
 namespace {
 
-using decode::Type;
 using decode::Value;
-
-/// The parser that decode has for the type, where it has one that needs no typmod.
-Type decode_type(Oid type, int32 typmod) {
-  if (type == JSONOID || type == JSONBOID) return Type::json;
-  if (typmod != -1) return Type::other;
-  switch (type) {
-    case BOOLOID:
-      return Type::boolean;
-    case INT2OID:
-      return Type::int2;
-    case INT4OID:
-      return Type::int4;
-    case INT8OID:
-      return Type::int8;
-    case FLOAT4OID:
-      return Type::float4;
-    case FLOAT8OID:
-      return Type::float8;
-    case NUMERICOID:
-      return Type::numeric;
-    case TEXTOID:
-    case VARCHAROID:
-      return Type::text;
-    case DATEOID:
-      return Type::date;
-    case TIMESTAMPOID:
-      return Type::timestamp;
-    case TIMESTAMPTZOID:
-      return Type::timestamptz;
-    case UUIDOID:
-      return Type::uuid;
-    default:
-      return Type::other;
-  }
-}
 
 /// Errors that say that a value is bad, rather than that something else went wrong while it was looked at. Input
 /// functions raise more than data exceptions: names that do not exist, syntax errors (tsvector), what a domain's own
@@ -71,8 +35,14 @@ std::string to_utf8(std::string_view name) {
   return call([&] { return pg_server_to_any(name.data(), static_cast<int>(name.size()), PG_UTF8); });
 }
 
-bool shows_junk(const RowColumn& column) {
-  return column.role == ColumnRole::junk || column.role == ColumnRole::junk_error;
+/// What a decoder is asked for, at that path of the key or the value.
+decode::Column decoded_column(const RowColumn& column, const std::string& path, Form_pg_attribute attribute) {
+  return {.name = to_utf8(NameStr(attribute->attname)),
+          .path = to_utf8(path),
+          .type = decode_type(attribute->atttypid, attribute->atttypmod),
+          .needed = column.needed,
+          .force_null = column.force_null,
+          .force_not_null = column.force_not_null};
 }
 
 /// A leaf: inside a guard.
@@ -85,82 +55,94 @@ TypeInput look_up_column(Form_pg_attribute attribute, bool json, MemoryContext c
 
 }  // namespace
 
-bool RowShape::keeps_errors() const noexcept { return ignore_junk || std::ranges::any_of(columns, shows_junk); }
-
-const char* wrong_type_for_role(ColumnRole role, Oid type) {
-  auto one_of = [type](std::initializer_list<Oid> types) { return std::ranges::find(types, type) != types.end(); };
-  switch (role) {
-    case ColumnRole::partition:
-      return one_of({INT4OID}) ? nullptr : "integer";
-    case ColumnRole::offset:
-      return one_of({INT8OID}) ? nullptr : "bigint";
-    case ColumnRole::timestamp:
-      return one_of({TIMESTAMPTZOID, TIMESTAMPOID, INT8OID})
-                 ? nullptr
-                 : "timestamp with time zone, timestamp without time zone or bigint";
-    case ColumnRole::key:
-      return one_of({BYTEAOID, TEXTOID}) ? nullptr : "bytea or text";
-    case ColumnRole::headers:
-      return one_of({JSONBOID}) ? nullptr : "jsonb";
-    case ColumnRole::payload:
-      return one_of({BYTEAOID, TEXTOID, JSONOID, JSONBOID}) ? nullptr : "bytea, text, json or jsonb";
-    case ColumnRole::tombstone:
-      return one_of({BOOLOID}) ? nullptr : "boolean";
-    case ColumnRole::junk:
-    case ColumnRole::junk_error:
-      return one_of({TEXTOID}) ? nullptr : "text";
-    case ColumnRole::field:
-    case ColumnRole::generated:
-    case ColumnRole::none:
-      return nullptr;
-  }
-  return nullptr;
-}
-
 RowBuilder::RowBuilder(RowShape shape, TupleDesc descriptor, MemoryContext context)
     : shape_(std::move(shape)), descriptor_(descriptor), soft_(shape_.keeps_errors()) {
   shape_.format.verify_utf8 = GetDatabaseEncoding() == PG_UTF8;
-  bool junk_needed = false;
-  for (const RowColumn& column : shape_.columns) junk_needed |= column.needed && shows_junk(column);
-  std::vector<decode::Column> decoded;
-  for (size_t i = 0; i < shape_.columns.size(); ++i) {
-    RowColumn& column = shape_.columns[i];
-    // Whether a message is junk must not depend on what else the query looks at.
-    column.needed |= junk_needed;
-    add_column(column, TupleDescAttr(descriptor, i), decoded, context);
-  }
-  const auto needed = [](const decode::Column& column) { return column.needed; };
-  if (std::ranges::any_of(decoded, needed)) {
-    row_.resize(decoded.size());
-    decoder_ = decode::make_decoder(shape_.format, std::move(decoded));
-  }
+  mark_needed();
+  for (size_t i = 0; i < shape_.columns.size(); ++i)
+    add_column(shape_.columns[i], TupleDescAttr(descriptor, i), context);
+  if (shape_.format.envelope != decode::Envelope::none) add_deletion();
+  make_decoders();
 }
 
-void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute, std::vector<decode::Column>& decoded,
-                            MemoryContext context) {
+/// Whether a message is junk, or deletes a row, must not depend on what else the query looks at.
+void RowBuilder::mark_needed() {
+  const auto looked_at = [this](auto is_it) {
+    return std::ranges::any_of(shape_.columns, [&](const RowColumn& column) { return column.needed && is_it(column); });
+  };
+  const bool junk = looked_at(shows_junk);
+  const bool deleted = looked_at([](const RowColumn& column) { return column.role == ColumnRole::deleted; });
+  for (RowColumn& column : shape_.columns) column.needed |= junk || (deleted && column.role == ColumnRole::row_key);
+}
+
+void RowBuilder::add_column(const RowColumn& column, Form_pg_attribute attribute, MemoryContext context) {
   ColumnRole role = column.role;
   if (role == ColumnRole::none || role == ColumnRole::generated) return;
   // The one column of a raw message is the message.
   if (role == ColumnRole::field && shape_.format.kind == decode::Format::Kind::raw) role = ColumnRole::payload;
   const int index = attribute->attnum - 1;
-  int field = -1;
-  if (role == ColumnRole::field) {
-    field = static_cast<int>(decoded.size());
-    field_attributes_.push_back(index);
-    decoded.push_back({to_utf8(NameStr(attribute->attname)), to_utf8(column.path),
-                       decode_type(attribute->atttypid, attribute->atttypmod), column.needed, column.force_null,
-                       column.force_not_null});
-  }
+  const bool in_value = role == ColumnRole::field ||
+                        ((role == ColumnRole::before || role == ColumnRole::row_key) && !column.path.empty());
+  const int field = in_value ? add_to_value(column, attribute) : -1;
   if (!column.needed) return;
+  const bool whole_key = role == ColumnRole::key ? !shape_.shows_key_bytes(attribute->atttypid) : column.whole_key;
+  const int key = whole_key || !column.key_path.empty() ? add_to_key(column, attribute) : -1;
   if (role == ColumnRole::junk) {
     junk_attribute_ = index;
   } else if (role == ColumnRole::junk_error) {
     junk_error_attribute_ = index;
   } else {
     if (role == ColumnRole::headers) headers_attribute_ = index;
-    const bool json = field >= 0 && shape_.format.kind == decode::Format::Kind::json;
-    cells_.push_back({index, role, field, call([&] { return look_up_column(attribute, json, context); })});
+    const bool json = (field >= 0 && shape_.format.kind == decode::Format::Kind::json) ||
+                      (key >= 0 && shape_.key_format.kind == decode::KeyFormat::Kind::json);
+    cells_.push_back({index, role, field, key, call([&] { return look_up_column(attribute, json, context); })});
   }
+}
+
+/// Its place in row_.
+int RowBuilder::add_to_value(const RowColumn& column, Form_pg_attribute attribute) {
+  decode::Column added = decoded_column(column, column.path, attribute);
+  if (column.role == ColumnRole::row_key) added.part = decode::Part::identity;
+  if (column.role == ColumnRole::before) added.part = decode::Part::before;
+  if (shape_.format.envelope == decode::Envelope::debezium) added.refusal = debezium_refusal(attribute->atttypid);
+  value_columns_.push_back(std::move(added));
+  value_attributes_.push_back(attribute->attnum - 1);
+  return static_cast<int>(value_columns_.size()) - 1;
+}
+
+/// Its place in key_row_.
+int RowBuilder::add_to_key(const RowColumn& column, Form_pg_attribute attribute) {
+  decode::Column added = decoded_column(column, column.key_path, attribute);
+  if (column.key_path.empty())
+    added.part = decode::Part::document;
+  else if (shape_.has_one_key_field())
+    added.part = decode::Part::sole;
+  key_columns_.push_back(std::move(added));
+  key_attributes_.push_back(attribute->attnum - 1);
+  return static_cast<int>(key_columns_.size()) - 1;
+}
+
+/// Of JSON the decoder says what happens to the row; elsewhere only a tombstone deletes.
+void RowBuilder::add_deletion() {
+  if (shape_.format.kind != decode::Format::Kind::json || value_columns_.empty()) return;
+  deletion_ = static_cast<int>(value_columns_.size());
+  const bool needed = std::ranges::any_of(value_columns_, &decode::Column::needed) ||
+                      std::ranges::any_of(cells_, [](const Cell& cell) { return cell.role == ColumnRole::deleted; });
+  value_columns_.push_back(
+      {.name = {}, .path = {}, .type = decode::Type::boolean, .needed = needed, .part = decode::Part::deletion});
+  value_attributes_.push_back(-1);
+}
+
+void RowBuilder::make_decoders() {
+  if (std::ranges::any_of(value_columns_, &decode::Column::needed)) {
+    row_.resize(value_columns_.size());
+    decoder_ = decode::make_decoder(shape_.format, std::move(value_columns_));
+  }
+  if (key_columns_.empty()) return;
+  key_row_.resize(key_columns_.size());
+  decode::KeyFormat format = shape_.key_format;
+  format.unwrap = shape_.format.envelope != decode::Envelope::none;
+  key_decoder_ = decode::make_key_decoder(format, std::move(key_columns_));
 }
 
 void RowBuilder::build(std::string_view topic, const kafka::Message& message, Datum* values, bool* nulls) {
@@ -170,15 +152,16 @@ void RowBuilder::build(std::string_view topic, const kafka::Message& message, Da
   error_.reset();
   broken_ = false;
   reasons_ = nullptr;
+  at_key_ = false;
   ErrorContext context([&, this] { describe_place(topic, message); });
   try {
     if (headers_attribute_ >= 0) read_headers(message);
-    if (decoder_ != nullptr && message.value) decode(message);
+    decode(message);
+    effect_ = effect_of(message);
     fill(message, values, nulls);
   } catch (const Error& error) {
     name_column(*error.data());
-    if (error.data()->detail == nullptr && message.value && shape_.shows_messages)
-      error.set_detail(call([&] { return psprintf("Message: \"%s\"", excerpt(*message.value)); }));
+    show_message(error, message);
     throw;
   }
   if (error_) fill_junk(message, values, nulls);
@@ -199,6 +182,12 @@ void RowBuilder::describe_place(std::string_view topic, const kafka::Message& me
   else
     errcontext("topic \"%.*s\", partition %d, offset %lld, column \"%s\"", length, topic.data(), message.partition,
                offset, NameStr(TupleDescAttr(descriptor_, current_attribute_)->attname));
+}
+
+void RowBuilder::show_message(const Error& error, const kafka::Message& message) const {
+  const auto& shown = at_key_ ? message.key : message.value;
+  if (error.data()->detail != nullptr || !shown || !shape_.shows_messages) return;
+  error.set_detail(call([&] { return psprintf("%s: \"%s\"", at_key_ ? "Key" : "Message", excerpt(*shown)); }));
 }
 
 /// Into headers_, sorted by name; absent where they cannot be parsed and errors are kept.
@@ -235,30 +224,83 @@ std::string_view RowBuilder::delimited_text(std::string_view value) const {
   return text;
 }
 
-/// Decodes the value into row_: as far as it did where the error is kept.
+/// Decodes value and key into row_ and key_row_: as far as it did where errors are kept.
 void RowBuilder::decode(const kafka::Message& message) {
-  ++counters_.decoded;
-  ErrorPtr error;
-  std::ranges::fill(row_, Value{});
-  try {
+  if (decoder_ != nullptr) {
+    std::ranges::fill(row_, Value{});
     const bool json = shape_.format.kind == decode::Format::Kind::json;
-    decoder_->decode(json ? *message.value : delimited_text(*message.value), row_);
+    if (message.value) {
+      ++counters_.decoded;
+      decode_part(value_attributes_,
+                  [&] { decoder_->decode(json ? *message.value : delimited_text(*message.value), row_); });
+    }
+  }
+  if (key_decoder_ != nullptr) {
+    std::ranges::fill(key_row_, Value{});
+    const bool json = shape_.key_format.kind == decode::KeyFormat::Kind::json;
+    at_key_ = true;
+    if (message.key)
+      decode_part(key_attributes_,
+                  [&] { key_decoder_->decode(json ? *message.key : delimited_text(*message.key), key_row_); });
+    at_key_ = false;
+  }
+}
+
+/// `attributes`: of the decoder's columns.
+template <class Decode>
+void RowBuilder::decode_part(const std::vector<int>& attributes, Decode decode) {
+  ErrorPtr error;
+  try {
+    decode();
     return;
   } catch (const decode::Error& e) {
-    if (e.column() >= 0) current_attribute_ = field_attributes_[static_cast<size_t>(e.column())];
+    if (e.column() >= 0) current_attribute_ = attributes[static_cast<size_t>(e.column())];
     error = error_of_current_exception();
   } catch (const Error& e) {
     error = e.data();
   }
+  if (at_key_) error->message = call([&] { return psprintf("%s, in the key of the message", error->message); });
   if (!soft()) throw Error(error);
   broken_ = true;
   keep_error(error->sqlerrcode, error->message);
 }
 
+/// A tombstone of Debezium's follows a deletion, and may be all that compaction has left of it; without a key it says
+/// nothing.
+RowBuilder::Effect RowBuilder::effect_of(const kafka::Message& message) const noexcept {
+  if (shape_.format.envelope == decode::Envelope::none) return Effect::row;
+  if (!message.value) {
+    const auto names_row = [this](const Cell& cell) {
+      return cell.role != ColumnRole::row_key ||
+             (cell.key >= 0 && key_row_[static_cast<size_t>(cell.key)].kind > Value::Kind::null);
+    };
+    const bool deletes = shape_.format.envelope == decode::Envelope::upsert || std::ranges::all_of(cells_, names_row);
+    return deletes ? Effect::deletion : Effect::none;
+  }
+  if (deletion_ < 0 || decoder_ == nullptr) return Effect::row;
+  const Value& deletion = row_[static_cast<size_t>(deletion_)];
+  if (deletion.kind != Value::Kind::boolean) return Effect::none;
+  return deletion.boolean ? Effect::deletion : Effect::row;
+}
+
+/// Which row a message is about: an upsert says it by its key, Debezium by the value, where they say it.
+bool RowBuilder::from_key(const Cell& cell) const noexcept {
+  if (cell.key < 0 || cell.field < 0) return cell.key >= 0;
+  if (shape_.format.envelope == decode::Envelope::debezium)
+    return row_[static_cast<size_t>(cell.field)].kind <= Value::Kind::null;
+  return key_row_[static_cast<size_t>(cell.key)].kind > Value::Kind::null;
+}
+
+/// Of a cell that is decoded.
+const Value& RowBuilder::value_of(const Cell& cell) const noexcept {
+  return from_key(cell) ? key_row_[static_cast<size_t>(cell.key)] : row_[static_cast<size_t>(cell.field)];
+}
+
 bool RowBuilder::absent(const Cell& cell, const kafka::Message& message) const noexcept {
+  if (cell.field >= 0 || cell.key >= 0) return value_of(cell).kind <= Value::Kind::null;
   switch (cell.role) {
-    case ColumnRole::field:
-      return !message.value || row_[static_cast<size_t>(cell.field)].kind <= Value::Kind::null;
+    case ColumnRole::row_key:
+      return true;
     case ColumnRole::payload:
       return !message.value;
     case ColumnRole::key:
@@ -267,24 +309,47 @@ bool RowBuilder::absent(const Cell& cell, const kafka::Message& message) const n
       return message.timestamp_ms < 0;
     case ColumnRole::headers:
       return !headers_;
+    case ColumnRole::deleted:
+      return effect_ == Effect::none;
     default:
       return false;
   }
 }
 
+/// A tombstone has no field that a domain could miss, and a broken message is an error already.
+bool RowBuilder::may_be_absent(const Cell& cell, const kafka::Message& message) const noexcept {
+  if (broken_) return true;
+  if (cell.role == ColumnRole::row_key) return effect_ == Effect::none;
+  return !cell.input.domain || !message.value || effect_ != Effect::row;
+}
+
+/// A leaf: inside a guard.
+void RowBuilder::check_absent(Cell& cell) const {
+  if (cell.role != ColumnRole::row_key) return check_null(cell.input);
+  const char* name = NameStr(TupleDescAttr(descriptor_, cell.attribute)->attname);
+  if (cell.key < 0)
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                    errmsg("the value of the message gives no \"%s\", which says what row it is about", name),
+                    errhint("Where the message key gives it, key_format says how to read that.")));
+  ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                  errmsg("neither key nor value of the message gives \"%s\", which says what row it is about", name)));
+}
+
 /// Whether the conversion raises nothing but out of memory.
 bool RowBuilder::certain(const Cell& cell) const noexcept {
+  if (cell.field >= 0 || cell.key >= 0) {
+    const Value& value = value_of(cell);
+    if (value.kind >= Value::Kind::input || value.kind <= Value::Kind::bad) return false;
+    return value.kind != Value::Kind::text || !checks_fields();
+  }
   switch (cell.role) {
+    case ColumnRole::row_key:
+      return false;
     case ColumnRole::key:
     case ColumnRole::payload:
       return cell.input.type == BYTEAOID;
     case ColumnRole::timestamp:
       return cell.input.type == INT8OID;
-    case ColumnRole::field: {
-      const Value& value = row_[static_cast<size_t>(cell.field)];
-      if (value.kind >= Value::Kind::input || value.kind <= Value::Kind::bad) return false;
-      return value.kind != Value::Kind::text || !checks_fields();
-    }
     default:
       return true;
   }
@@ -301,12 +366,12 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
       for (; i < cells_.size(); ++i) {
         Cell& cell = cells_[i];
         const bool null = absent(cell, message);
-        // A tombstone has no field that a domain could miss, and a broken message is an error already.
-        if (null && (!cell.input.domain || !message.value || broken_)) continue;
+        if (null && may_be_absent(cell, message)) continue;
         if (soft() && !certain(cell)) return;
         current_attribute_ = cell.attribute;
+        at_key_ = from_key(cell);
         if (null) {
-          check_null(cell.input);
+          check_absent(cell);
           continue;
         }
         values[cell.attribute] = convert(cell, message);
@@ -319,19 +384,21 @@ void RowBuilder::fill(const kafka::Message& message, Datum* values, bool* nulls)
   current_attribute_ = -1;
 }
 
-int RowBuilder::field_encoding() const noexcept {
-  return shape_.format.kind == decode::Format::Kind::json ? static_cast<int>(PG_UTF8) : GetDatabaseEncoding();
+int RowBuilder::field_encoding(const Cell& cell) const noexcept {
+  const bool json = from_key(cell) ? shape_.key_format.kind == decode::KeyFormat::Kind::json
+                                   : shape_.format.kind == decode::Format::Kind::json;
+  return json ? static_cast<int>(PG_UTF8) : GetDatabaseEncoding();
 }
 
 /// A leaf: inside a guard.
 Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
+  if (cell.field >= 0 || cell.key >= 0) {
+    Value value = value_of(cell);
+    if (checks_fields() && value.kind >= Value::Kind::text)
+      value.text = to_server_encoding(value.text, field_encoding(cell));
+    return datum_of_value(cell.input, value);
+  }
   switch (cell.role) {
-    case ColumnRole::field: {
-      Value value = row_[static_cast<size_t>(cell.field)];
-      if (checks_fields() && value.kind >= Value::Kind::text)
-        value.text = to_server_encoding(value.text, field_encoding());
-      return datum_of_value(cell.input, value);
-    }
     case ColumnRole::partition:
       return Int32GetDatum(message.partition);
     case ColumnRole::offset:
@@ -346,10 +413,9 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
       return datum_of_bytes(cell.input, *message.value, shape_.encoding);
     case ColumnRole::tombstone:
       return BoolGetDatum(!message.value);
-    case ColumnRole::junk:
-    case ColumnRole::junk_error:
-    case ColumnRole::generated:
-    case ColumnRole::none:
+    case ColumnRole::deleted:
+      return BoolGetDatum(effect_ == Effect::deletion);
+    default:
       break;
   }
   elog(ERROR, "column %d has no value of its own", cell.attribute + 1);
@@ -357,7 +423,8 @@ Datum RowBuilder::convert(Cell& cell, const kafka::Message& message) {
 
 void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null) {
   current_attribute_ = cell.attribute;
-  const Value field = cell.field >= 0 ? row_[static_cast<size_t>(cell.field)] : Value{};
+  at_key_ = from_key(cell);
+  const Value field = cell.field >= 0 || cell.key >= 0 ? value_of(cell) : Value{};
   if (field.kind == Value::Kind::bad) return keep_error(sqlstate_of(field.bad->sqlstate), field.bad->message);
   if (has_soft_input_errors && field.kind == Value::Kind::input && !cell.input.domain && !checks_fields() &&
       cell.input.type < FirstNormalObjectId) {
@@ -371,7 +438,7 @@ void RowBuilder::convert_softly(Cell& cell, const kafka::Message& message, Datum
   const bool is_null = absent(cell, message);
   const auto convert_or_check = [&] {
     if (is_null)
-      check_null(cell.input);
+      check_absent(cell);
     else
       *value = convert(cell, message);
   };

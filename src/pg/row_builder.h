@@ -9,51 +9,13 @@
 #include "kafka/message.h"
 #include "pg/boundary.h"
 #include "pg/datum.h"
+#include "pg/row_shape.h"
 
 extern "C" {
 #include "access/tupdesc.h"
 }
 
 namespace kafka_fdw::pg {
-
-/// Where the value of a column comes from.
-enum class ColumnRole : uint8_t {
-  field,       ///< decoded from the message's value
-  partition,   ///< int
-  offset,      ///< bigint
-  timestamp,   ///< timestamptz, timestamp (UTC) or bigint (ms)
-  key,         ///< bytea or text
-  headers,     ///< jsonb
-  payload,     ///< the whole value: bytea, text, json or jsonb
-  tombstone,   ///< bool
-  junk,        ///< text: the raw value of a message that did not decode
-  junk_error,  ///< text: why it did not
-  generated,   ///< computed from the others
-  none         ///< a dropped column
-};
-
-struct RowColumn {
-  ColumnRole role = ColumnRole::none;
-  bool needed = true;  ///< false: nobody looks at it, it is left NULL
-  std::string path;    ///< field: as decode::Column
-  bool force_null = false;
-  bool force_not_null = false;
-};
-
-/// What a row of a topic looks like: one column per attribute of the tuple descriptor, dropped ones included.
-struct RowShape {
-  std::vector<RowColumn> columns;
-  decode::Format format;
-  int encoding = 0;            ///< of text, csv and of keys and payloads as text: a pg_enc
-  bool ignore_junk = false;    ///< what does not decode is NULL
-  bool shows_messages = true;  ///< errors show the message: not to whom only a part of it was granted
-
-  /// Whether what does not decode is kept rather than raised. That may take subtransactions.
-  bool keeps_errors() const noexcept;
-};
-
-/// Says which types a column of that role may have, or null where the type is one of them.
-const char* wrong_type_for_role(ColumnRole role, Oid type);
 
 /// Why a message did not become a row.
 struct RowError {
@@ -89,20 +51,34 @@ class RowBuilder {
   struct Cell {
     int attribute;  ///< from 0
     ColumnRole role;
-    int field;  ///< its place in row_; -1: not decoded
+    int field;  ///< its place in row_; -1: not decoded from the value
+    int key;    ///< its place in key_row_; -1: not decoded from the key
     TypeInput input;
   };
+  /// What a message says about a row.
+  enum class Effect : uint8_t { none, row, deletion };
 
-  void add_column(const RowColumn& column, Form_pg_attribute attribute, std::vector<decode::Column>& decoded,
-                  MemoryContext context);
+  void mark_needed();
+  void add_column(const RowColumn& column, Form_pg_attribute attribute, MemoryContext context);
+  int add_to_value(const RowColumn& column, Form_pg_attribute attribute);
+  int add_to_key(const RowColumn& column, Form_pg_attribute attribute);
+  void add_deletion();
+  void make_decoders();
   bool soft() const noexcept { return soft_; }
+  bool from_key(const Cell& cell) const noexcept;
+  const decode::Value& value_of(const Cell& cell) const noexcept;
   bool absent(const Cell& cell, const kafka::Message& message) const noexcept;
+  bool may_be_absent(const Cell& cell, const kafka::Message& message) const noexcept;
+  void check_absent(Cell& cell) const;
   bool certain(const Cell& cell) const noexcept;
   bool checks_fields() const noexcept;
-  int field_encoding() const noexcept;
+  int field_encoding(const Cell& cell) const noexcept;
   void read_headers(const kafka::Message& message);
   std::string_view delimited_text(std::string_view value) const;
   void decode(const kafka::Message& message);
+  template <class Decode>
+  void decode_part(const std::vector<int>& attributes, Decode decode);
+  Effect effect_of(const kafka::Message& message) const noexcept;
   void fill(const kafka::Message& message, Datum* values, bool* nulls);
   Datum convert(Cell& cell, const kafka::Message& message);
   void convert_softly(Cell& cell, const kafka::Message& message, Datum* value, bool* null);
@@ -110,21 +86,30 @@ class RowBuilder {
   void fill_junk(const kafka::Message& message, Datum* values, bool* nulls);
   void name_column(ErrorData& error) const;
   void describe_place(std::string_view topic, const kafka::Message& message) const;
+  void show_message(const Error& error, const kafka::Message& message) const;
 
   RowShape shape_;
   TupleDesc descriptor_;
   std::vector<Cell> cells_;
+  std::vector<decode::Column> value_columns_;  ///< decoded from the value, needed or not
+  std::vector<decode::Column> key_columns_;    ///< from the key
+  std::vector<int> value_attributes_;          ///< theirs; -1: none
+  std::vector<int> key_attributes_;
   std::vector<decode::Value> row_;
-  std::vector<int> field_attributes_;                  ///< per decoded column, needed or not
-  std::unique_ptr<decode::Decoder> decoder_;           ///< null: no needed column is decoded
+  std::vector<decode::Value> key_row_;
+  std::unique_ptr<decode::Decoder> decoder_;           ///< null: no needed column is decoded from the value
+  std::unique_ptr<decode::Decoder> key_decoder_;       ///< null: none from the key
+  int deletion_ = -1;                                  ///< what says whether the row is deleted: its place in row_
   std::optional<std::vector<kafka::Header>> headers_;  ///< of the message, sorted by name
   bool soft_;                                          ///< what does not decode is kept rather than raised
   int headers_attribute_ = -1;                         ///< -1: not needed
   int junk_attribute_ = -1;                            ///< -1: not needed
   int junk_error_attribute_ = -1;                      ///< -1: not needed
   int current_attribute_ = -1;  ///< being converted, for the error's context; -1: the message as a whole
-  // Of the row being built, where errors are kept:
-  std::optional<RowError> error_;  ///< the first
+  // Of the row being built:
+  Effect effect_ = Effect::row;
+  bool at_key_ = false;            ///< the key is being looked at, not the value
+  std::optional<RowError> error_;  ///< the first, where errors are kept
   bool broken_ = false;            ///< the message as a whole is in error
   char* reasons_ = nullptr;        ///< all of them, one a line, if a column shows them
   Counters counters_;

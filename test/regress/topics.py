@@ -1,5 +1,6 @@
 """The topics that the SQL tests read. Each message names its partition and time (ms): what they print is known."""
 
+import json
 import os
 import pathlib
 import sys
@@ -143,9 +144,49 @@ def shop(broker):
     broker.produce("wide_csv", ",".join(str(number) for number in range(1001)))
 
 
+def accounts(broker):
+    """Rows by key: changed, deleted, made again; keys of one column as it is, as a field and wrapped; of two columns."""
+    broker.create_topic("accounts")
+    broker.produce("accounts", *({"key": key, "value": value} for key, value in (
+        ("1", '{"name": "Ada", "balance": 10}'), ("2", '{"name": "Bob", "balance": 20}'),
+        ('{"id": 3}', '{"name": "Cyd", "balance": 30}'), ("1", '{"name": "Ada", "balance": 11}'), ("2", None),
+        ('{"schema": {"type": "int32"}, "payload": 4}', '{"schema": {}, "payload": {"id": 99, "name": "Dee"}}'),
+        ("5", '{"name": "Eve", "balance": 50}'), ("5", None), ("5", '{"name": "Eva"}'), (None, '{"id": 6, "name": "Fay"}'),
+        ("7", None))))
+    broker.create_topic("prices")
+    broker.produce("prices", *({"key": f'{{"shop": "{shop}", "item": {item}}}', "value": value} for shop, item, value in (
+        ("north", 1, "1.50"), ("south", 1, "1.60"), ("north", 2, "9"), ("north", 1, "1.40"), ("north", 2, None))))
+    broker.create_topic("settings")
+    broker.produce("settings", *({"key": key, "value": value} for key, value in (
+        ("color", "red"), ("size", '{"x": 1}'), ("color", "green"), ("old", "x"), ("old", None))))
+
+
+def customers(broker):
+    """What Debezium writes of a table: a snapshot, changes, a key that changes in both ways, a message of the log."""
+    def event(op, before=None, after=None, key=None):
+        return {"key": f'{{"id": {(after or before)["id"] if key is None else key}}}',
+                "value": json.dumps({"before": before, "after": after, "op": op, "source": {"table": "customers"}})}
+
+    ada, bob, cyd = ({"id": number, "name": name, "born": born, "more": '{"n": [%d]}' % number} for number, name, born in (
+        (1, "Ada", 0), (2, "Bob", 19723), (3, "Cyd", None)))
+    broker.create_topic("customers")
+    broker.produce("customers", event("r", None, ada), event("r", None, bob), event("c", None, cyd),
+                   event("u", None, ada | {"name": "Ada L."}), event("d", {"id": 2}), {"key": '{"id": 2}', "value": None},
+                   event("u", cyd, cyd | {"id": 30}), {"value": '{"op": "m", "message": {"prefix": "p"}}'},
+                   event("d", {"id": 1}), event("c", None, ada | {"id": 10}), event("d", None, None, 10),
+                   {"key": '{"schema": null, "payload": {"id": 4}}',
+                    "value": json.dumps({"schema": {}, "payload": {"op": "c", "after": {"id": 4, "name": "Dee"}}})})
+    broker.create_topic("customers_bad")
+    broker.produce("customers_bad", event("c", None, {"id": 1, "name": "Ada"}), '{"id": 2, "name": "no event"}',
+                   event("c", None, {"name": "no key"}, 3) | {"key": None}, event("t", None, None, 0),
+                   event("c", None, {"id": 4, "name": "__debezium_unavailable_value"}),
+                   event("c", None, {"id": 5, "name": "Eve", "seen": 1704067200000000}))
+
+
 def main():
     broker = ExistingBroker(os.environ["KAFKA_BOOTSTRAP"])
-    for make in (clicks, empty, orders, people, lines, mixed, numbers, visits, readings, growing, shop):
+    for make in (clicks, empty, orders, people, lines, mixed, numbers, visits, readings, growing, shop, accounts,
+                 customers):
         make(broker)
 
 

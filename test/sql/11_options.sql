@@ -84,7 +84,7 @@ CREATE FOREIGN TABLE refused (n int OPTIONS (partiton 'true')) SERVER kafka OPTI
 CREATE FOREIGN TABLE refused (n int OPTIONS (partition 'yes, please')) SERVER kafka OPTIONS (topic 'numbers');
 CREATE FOREIGN TABLE refused (n int OPTIONS (partition 'true', field 'n')) SERVER kafka OPTIONS (topic 'numbers');
 CREATE FOREIGN TABLE refused (n int OPTIONS (topic 'numbers')) SERVER kafka OPTIONS (topic 'numbers');
-CREATE FOREIGN TABLE refused (n int OPTIONS (key_field 'n')) SERVER kafka OPTIONS (topic 'numbers');
+CREATE FOREIGN TABLE refused (n int) SERVER kafka OPTIONS (topic 'numbers', subject 'n');
 
 -- What only the whole table shows is refused at its first use, EXPLAIN included.
 CREATE FOREIGN TABLE misshapen (a int OPTIONS (partition 'true'), b int OPTIONS (partition 'true'))

@@ -97,7 +97,8 @@ void Applier::check_deferred_constraints(pg::Spi& spi) const {
 }
 
 Tallies Applier::run_statement(pg::Spi& spi, std::span<const kafka::Message> messages, Rejections* rejections) {
-  if (!statement_) statement_ = pg::Plan(apply_statement(consumer_), {});
+  // That of an envelope is planned for each batch: what it joins may have been empty when the last one was planned.
+  if (!statement_ || consumer_.envelope != Envelope::none) statement_ = pg::Plan(apply_statement(consumer_), {});
   BatchBinding binding(consumer_, server_, messages, rejections);
   const size_t known = rejections == nullptr ? 0 : rejections->size();
   int64_t rows = 0;

@@ -121,14 +121,14 @@ class EnvelopeStatement {
   }
 
   std::string insertion() const {
-    std::vector<std::string> assignments;
-    assignments.reserve(updated_.size());
-    for (const std::string& name : updated_) assignments.push_back(name + " = excluded." + name);
+    std::string assignments;
+    for (const std::string& name : updated_)
+      assignments.append(assignments.empty() ? "" : ", ").append(name).append(" = excluded.").append(name);
     return "INSERT INTO " + stream_ + " (" + joined(names_, ", ") + ")" +
            (overrides_ ? " OVERRIDING SYSTEM VALUE" : "") + " SELECT " + joined(names_, ", ") +
            " FROM last WHERE NOT last." + deleted_ + " AND " + behind("deleted") + " ORDER BY " + ordered_key() +
            " ON CONFLICT (" + joined(key_names_, ", ") + ") DO " +
-           (assignments.empty() ? "NOTHING" : "UPDATE SET " + joined(assignments, ", ")) + " RETURNING 1";
+           (assignments.empty() ? "NOTHING" : "UPDATE SET " + assignments) + " RETURNING 1";
   }
 
   const Consumer& consumer_;

@@ -110,16 +110,18 @@ class EnvelopeColumns {
     return std::ranges::find(key_, attribute.name, &KeyColumn::name) != key_.end();
   }
 
-  /// The one column that messages fill is a document: they are taken as they are.
+  /// Whether the one column that messages fill takes them as they are.
   bool takes_documents() const {
-    const auto fields = [](const Attribute& attribute) { return !is_metadata_name(attribute.name); };
-    return consumer_.format == "json" && consumer_.envelope == Envelope::upsert &&
-           std::ranges::count_if(filled_, fields) == 1;
+    if (consumer_.format != "json" || consumer_.envelope != Envelope::upsert) return false;
+    const auto is_field = [](const Attribute& attribute) { return !is_metadata_name(attribute.name); };
+    const auto field = std::ranges::find_if(filled_, is_field);
+    return field != filled_.end() && std::find_if(field + 1, filled_.end(), is_field) == filled_.end() &&
+           is_document(field_column(*field).attribute);
   }
 
   SourceColumn value_column(const Attribute& attribute) const {
     SourceColumn column = field_column(attribute);
-    if (takes_documents() && is_document(column.attribute)) column.options.emplace_back("payload", "true");
+    if (takes_documents()) column.options.emplace_back("payload", "true");
     return column;
   }
 

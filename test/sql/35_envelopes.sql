@@ -86,6 +86,19 @@ SELECT kafka_consume_begin('documents', 'accounts', 0, 'json', envelope => 'upse
 SELECT kafka_consume_once('documents', 'accounts', 6);
 SELECT * FROM documents ORDER BY key;
 
+-- text by its positions, where the key says nothing; partitions; an identity that is always generated
+CREATE TABLE texts (id int PRIMARY KEY, name text, born date, note text) PARTITION BY HASH (id);
+CREATE TABLE texts_0 PARTITION OF texts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE texts_1 PARTITION OF texts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO texts VALUES (1, 'before'), (5, 'untouched');
+SELECT kafka_consume_begin('texts', 'people_text', 0, envelope => 'upsert') > 0;
+SELECT kafka_consume_once('texts', 'people_text');
+SELECT * FROM texts ORDER BY id;
+CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text);
+SELECT kafka_consume_begin('numbered', 'accounts', 0, 'json', envelope => 'upsert', key_format => 'json') > 0;
+SELECT kafka_consume_once('numbered', 'accounts');
+SELECT * FROM numbered ORDER BY id;
+
 -- debezium: rows as they are after a change; a key that changes in one event, or in two; days; JSON in a string
 CREATE TABLE customers (id int PRIMARY KEY, name text, born date, more jsonb);
 SELECT kafka_consume_begin('customers', 'customers', 0, 'json', envelope => 'debezium', key_format => 'json') AS id \gset

@@ -98,6 +98,28 @@ TEST(MutatedMessages, GiveARowOrAnError) {
   }
 }
 
+Column part(Part part, const std::string& path) {
+  Column result = column(path);
+  result.part = part;
+  return result;
+}
+
+TEST(MutatedMessages, SayWhatBecomesOfARowOrAreAnError) {
+  const std::string event = R"({"before": {"id": 1}, "after": {"id": 2, "s": "x\n", "d": 19000}, "op": "u"})";
+  const std::string wrapped = R"({"schema": {"type": "struct"}, "payload": )" + event + "}";
+  const std::vector<Column> columns = {part(Part::identity, "id"), part(Part::before, "id"), column("s"),
+                                       column("d", Type::date), part(Part::deletion, "")};
+  auto debezium = make_decoder({.envelope = Envelope::debezium}, columns);
+  auto key = make_key_decoder({.kind = KeyFormat::Kind::json, .unwrap = true}, {part(Part::sole, "id")});
+  Mutator mutate(35);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string message = mutate(i % 2 == 0 ? event : wrapped);
+    const Row row = decode_row(*debezium, columns.size(), message);
+    EXPECT_TRUE(row.size() == columns.size() || row[0].starts_with("22")) << row[0] << "\n" << message;
+    expect_row_or_known_error(*key, 1, message);
+  }
+}
+
 /// simdjson's own full parse judges the same messages. It also refuses numbers beyond its types and lone surrogates,
 /// which are JSON by its grammar.
 TEST(MutatedMessages, StrictJsonIsWhatAFullParseTakes) {

@@ -74,14 +74,9 @@ void push_values(JsonbParseState** state, const std::vector<kafka::Header>& head
   pushJsonbValue(state, WJB_END_ARRAY, nullptr);
 }
 
-/// The bytes whose \x hex the text is, if that is how they are shown; else those of the text.
-std::string_view shown_bytes(const JsonbValue& value) {
+/// A string's, in UTF-8.
+std::string_view utf8_of(const JsonbValue& value) {
   const std::string_view text(value.val.string.val, static_cast<size_t>(value.val.string.len));
-  if (text.starts_with("\\x") && text.size() % 2 == 0 && text.find_first_not_of("0123456789abcdef", 2) == text.npos) {
-    char* bytes = static_cast<char*>(palloc(text.size()));
-    const std::string_view decoded(bytes, hex_decode(text.data() + 2, text.size() - 2, bytes));
-    if (text_of_utf8(decoded) == nullptr) return decoded;
-  }
   const char* utf8 = pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
   return utf8 == text.data() ? text : std::string_view(utf8);
 }
@@ -220,12 +215,12 @@ std::span<const kafka::Header> headers_of_datum(Datum datum) {
   for (;;) {
     const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
     if (token == WJB_DONE) return {headers, count};
-    if (token == WJB_KEY) name = shown_bytes(value);
+    if (token == WJB_KEY) name = utf8_of(value);
     if (token != WJB_VALUE && token != WJB_ELEM) continue;
     if (count == room)
       headers = static_cast<kafka::Header*>(repalloc_huge(headers, (room *= 2) * sizeof(kafka::Header)));
     kafka::Header* header = new (headers + count++) kafka::Header{name, std::nullopt};
-    if (value.type == jbvString) header->value = shown_bytes(value);
+    if (value.type == jbvString) header->value = utf8_of(value);
     CHECK_FOR_INTERRUPTS();
   }
 }

@@ -63,7 +63,8 @@ int64_t milliseconds_of_timestamp(Datum timestamp);
 /// cannot show as text its \x hex, an absent one null.
 Datum datum_of_headers(const std::vector<kafka::Header>& headers);
 
-/// Such headers again, in the current memory context, so that datum_of_headers makes the same of them.
+/// Such headers again, in the current memory context, so that datum_of_headers makes the same of them: what was shown
+/// as hex is that text now.
 std::span<const kafka::Header> headers_of_datum(Datum headers);
 
 /// As text where they are UTF-8 and the server's encoding has all of their characters, else their \x hex.

@@ -71,11 +71,13 @@ std::optional<kafka::Range> range_to_read(const Consumer& consumer, const Survey
 struct Kept {
   int64_t id;
   Tally tally;
+  std::vector<std::string> topic_ids;  ///< as Survey has them
 };
 
 Kept keep_message(const Consumer& consumer, const kafka::Message& message, const Failure& failure) {
   const Rejections rejections{{&message, Rejection{.failure = failure, .by_statement = false}}};
-  return {store_dead_letters(consumer, rejections), {.messages = 1, .rejected = 1, .identity = identity_of(message)}};
+  return {
+      store_dead_letters(consumer, rejections), {.messages = 1, .rejected = 1, .identity = identity_of(message)}, {}};
 }
 
 /// Retention or compaction were faster.
@@ -83,7 +85,7 @@ Kept keep_loss(pg::Spi& spi, const Consumer& consumer, Failure failure) {
   failure.detail = "It failed with SQLSTATE " + failure.sqlstate +
                    ", and was not in the log any more when it was skipped." +
                    (failure.detail.empty() ? "" : "\n" + failure.detail);
-  return {store_loss(spi, consumer, failure), {.messages = 1, .rejected = 1, .identity = {}}};
+  return {store_loss(spi, consumer, failure), {.messages = 1, .rejected = 1, .identity = {}}, {}};
 }
 
 /// With the rights of the consumer's owner.
@@ -105,8 +107,9 @@ Kept fetch_and_keep(pg::Spi& spi, const Consumer& consumer, const Failure& failu
     reader.reset();
   }
   if (!batch.empty() && batch.messages().front().offset < *failure.offset) fail_not_stopped(consumer);
-  const Kept kept =
+  Kept kept =
       batch.empty() ? keep_loss(spi, consumer, failure) : keep_message(consumer, batch.messages().front(), failure);
+  kept.topic_ids = survey.topic_ids;
   batch.clear();
   lease.give_back();
   return kept;
@@ -120,7 +123,7 @@ int64_t skip(const std::string& stream, const std::string& topic) {
   const Kept kept = fetch_and_keep(spi, consumer, failure, stored);
   const Place place = place_of(consumer, failure);
   const pg::AsUser owner(extension().owner);
-  if (!Advancer(consumer).run({{place, *failure.offset + 1}}, stored, {{place, kept.tally}}))
+  if (!Advancer(consumer, kept.topic_ids).run({{place, *failure.offset + 1}}, stored, {{place, kept.tally}}))
     fail_not_stopped(consumer);
   go_on(spi, consumer);
   return kept.id;

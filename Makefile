@@ -93,7 +93,7 @@ demo-stop: ## end the servers that make demo KEEP=1 left
 	@touch $@
 
 .PHONY: bench
-bench: deps-test install .venv/.installed-bench ## measure, side by side with the alternatives (BENCH_ARGS="--parts drain")
+bench: deps-test install .venv/.installed-bench ## measure beside the alternatives (BENCH_ARGS="--parts drain")
 	@cmake --build $(build_dir) --target raw_reader --target steady_producer
 	@PG_CONFIG="$(PG_CONFIG)" bench/run $(BENCH_ARGS)
 

@@ -24,16 +24,17 @@ def is_passing(error):
     # A broker that has just started answers before it knows its partitions.
     if error.sqlstate == "42704" and "partition" in str(error):
         return True
-    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith(PASSING))
+    is_lost = error.sqlstate is None
+    return isinstance(error, psycopg.OperationalError) and (is_lost or error.sqlstate.startswith(PASSING))
 
 
 class Operator:
     """Deals the actions below, a shuffled deck of them after the other, from a thread while its block runs."""
 
     ACTIONS = ("change_parallelism", "change_parallelism", "end_and_begin", "roll_back_an_end", "drop_and_begin", "take_once",
-               "seek", "seek", "seek", "roll_back_a_seek", "start_again", "change_the_way", "cancel_workers", "add_a_column", "drop_a_column", "change_a_type", "add_an_index",
-               "drop_an_index", "add_a_trigger", "drop_a_trigger", "add_a_generated_column", "rewrite_a_table", "rename_a_table",
-               "lock_a_table", "hold_a_snapshot", "read_beside")
+               "seek", "seek", "seek", "roll_back_a_seek", "start_again", "change_the_way", "cancel_workers",
+               "add_a_column", "drop_a_column", "change_a_type", "add_an_index", "drop_an_index", "add_a_trigger", "drop_a_trigger",
+               "add_a_generated_column", "rewrite_a_table", "rename_a_table", "lock_a_table", "hold_a_snapshot", "read_beside")
 
     def __init__(self, database, arguments, name, seed, note):
         """arguments: those of kafka_consume_begin by stream."""

@@ -1,89 +1,79 @@
 #include "ingest/advance.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ingest/state.h"
 
 extern "C" {
+#include "access/heapam.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
+#include "optimizer/cost.h"
+#include "storage/bufmgr.h"
 }
 
 namespace kafka_fdw::ingest {
 
 namespace {
 
-/// One column of the arrays that UPDATE and INSERT unnest.
-struct Moves {
-  std::vector<std::string> topics;
-  std::vector<int32> partitions;
-  std::vector<int64> old_offsets, next_offsets, messages, rows, tombstones, rejected, timestamps;
-  std::vector<int64> identity_offsets, identity_timestamps, identity_checksums;
-  std::vector<std::string> topic_ids;
+/// What becomes of one partition's row, as the subquery `m`; without a row the old offset is NULL.
+constexpr const char* new_values =
+    R"((SELECT $4 AS next_offset, $5 AS messages, $6 AS rows, $7 AS tombstones, $8 AS rejected,
+           CASE WHEN $9 >= 0 THEN to_timestamp($9 / 1000.0) END AS last_timestamp,
+           $10 AS identity_offset, $11 AS identity_timestamp, $12 AS identity_checksum,
+           nullif($14, '') AS topic_id) AS m)";
 
-  void add(const std::string& topic, int32_t partition, int64_t old_offset, int64_t next_offset, const Tally& tally,
-           const std::string& topic_id) {
-    const Identity identity = tally.identity.value_or(Identity{.offset = -1});
-    topics.push_back(topic);
-    partitions.push_back(partition);
-    old_offsets.push_back(old_offset);
-    next_offsets.push_back(next_offset);
-    messages.push_back(tally.messages);
-    rows.push_back(tally.rows);
-    tombstones.push_back(tally.tombstones);
-    rejected.push_back(tally.rejected);
-    timestamps.push_back(tally.last_timestamp_ms);
-    identity_offsets.push_back(identity.offset);
-    identity_timestamps.push_back(identity.timestamp_ms);
-    identity_checksums.push_back(identity.checksum);
-    topic_ids.push_back(topic_id);
-  }
-
-  uint64 run(const pg::Plan& plan, ConsumerId consumer) const {
-    using pg::Param;
-    return plan
-        .execute({Param::int8(consumer), Param::texts(topics), Param::int4s(partitions), Param::int8s(old_offsets),
-                  Param::int8s(next_offsets), Param::int8s(messages), Param::int8s(rows), Param::int8s(tombstones),
-                  Param::int8s(rejected), Param::int8s(timestamps), Param::int8s(identity_offsets),
-                  Param::int8s(identity_timestamps), Param::int8s(identity_checksums), Param::texts(topic_ids)})
-        .processed();
-  }
-};
-
-constexpr const char* moves_from = R"(unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-    AS m(topic, partition, old_offset, next_offset, messages, rows, tombstones, rejected, last_timestamp_ms,
-         identity_offset, identity_timestamp, identity_checksum, topic_id))";
-
-const std::string update_offsets = std::string(R"(UPDATE $S.pipeline_kafka_offsets o
+const std::string update_row = std::string(R"(UPDATE $S.pipeline_kafka_offsets o
     SET next_offset = m.next_offset, messages = o.messages + m.messages, rows = o.rows + m.rows,
         tombstones = o.tombstones + m.tombstones, rejected = o.rejected + m.rejected,
         rejected_since_begin = o.rejected_since_begin + m.rejected, updated_at = clock_timestamp(),
-        last_timestamp = CASE WHEN m.last_timestamp_ms < 0 THEN o.last_timestamp
-                              ELSE to_timestamp(m.last_timestamp_ms / 1000.0) END,
-        identity_offset = CASE WHEN m.identity_offset < 0 THEN o.identity_offset ELSE m.identity_offset END,
-        identity_timestamp = CASE WHEN m.identity_offset < 0 THEN o.identity_timestamp ELSE m.identity_timestamp END,
-        identity_checksum = CASE WHEN m.identity_offset < 0 THEN o.identity_checksum ELSE m.identity_checksum END,
-        identity_topic_id = CASE WHEN m.identity_offset < 0 THEN o.identity_topic_id ELSE nullif(m.topic_id, '') END
-    FROM )") + moves_from + R"(
-    WHERE o.consumer_id = $1 AND o.topic = m.topic AND o.partition = m.partition
-      AND o.next_offset = m.old_offset AND m.old_offset >= 0)";
+        last_timestamp = coalesce(m.last_timestamp, o.last_timestamp),
+        identity_offset = coalesce(m.identity_offset, o.identity_offset),
+        identity_timestamp = coalesce(m.identity_timestamp, o.identity_timestamp),
+        identity_checksum = coalesce(m.identity_checksum, o.identity_checksum),
+        identity_topic_id = CASE WHEN m.identity_offset IS NULL THEN o.identity_topic_id ELSE m.topic_id END
+    FROM )") + new_values + R"(
+    WHERE o.consumer_id = $1 AND o.topic = $2 AND o.partition = $3 AND o.next_offset = $13)";
 
-const std::string insert_offsets = std::string(R"(INSERT INTO $S.pipeline_kafka_offsets
+const std::string insert_row = std::string(R"(INSERT INTO $S.pipeline_kafka_offsets
     (consumer_id, topic, partition, next_offset, messages, rows, tombstones, rejected, rejected_since_begin,
      last_timestamp, identity_offset, identity_timestamp, identity_checksum, identity_topic_id)
-    SELECT $1, m.topic, m.partition, m.next_offset, m.messages, m.rows, m.tombstones, m.rejected, m.rejected,
-           CASE WHEN m.last_timestamp_ms >= 0 THEN to_timestamp(m.last_timestamp_ms / 1000.0) END,
-           nullif(m.identity_offset, -1), CASE WHEN m.identity_offset >= 0 THEN m.identity_timestamp END,
-           CASE WHEN m.identity_offset >= 0 THEN m.identity_checksum END,
-           CASE WHEN m.identity_offset >= 0 THEN nullif(m.topic_id, '') END
-    FROM )") + moves_from + R"(
-    WHERE m.old_offset < 0
-    ON CONFLICT DO NOTHING)";
+    SELECT $1, $2, $3, m.next_offset, m.messages, m.rows, m.tombstones, m.rejected, m.rejected, m.last_timestamp,
+           m.identity_offset, m.identity_timestamp, m.identity_checksum,
+           CASE WHEN m.identity_offset IS NOT NULL THEN m.topic_id END
+    FROM )") + new_values + R"(
+    WHERE $13 IS NULL ON CONFLICT DO NOTHING RETURNING ctid)";
 
 pg::Plan state_plan(const std::string& sql) {
-  return pg::Plan(with_schema(sql),
-                  {INT8OID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-                   INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID});
+  return pg::Plan(with_schema(sql), {INT8OID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+                                     INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TIDOID});
 }
+
+/// Clears the page of what nobody needs any more, where it has little room left, as looking a row up by its key
+/// would do, and as looking where it was left does not. A leaf: may raise.
+void prune_page(Oid table, BlockNumber page) {
+  Relation relation = table_open(table, RowExclusiveLock);  // nobody takes the page away meanwhile
+  if (page < RelationGetNumberOfBlocks(relation)) {
+    Buffer buffer = ReadBuffer(relation, page);
+    heap_page_prune_opt(relation, buffer);
+    ReleaseBuffer(buffer);
+  }
+  table_close(relation, NoLock);
+}
+
+/// Plans are made while the table is small, and kept: beside a snapshot that is held for long it grows, and
+/// reading all of it is never right.
+class NoSequentialScans {
+ public:
+  NoSequentialScans() : before_(std::exchange(enable_seqscan, false)) {}
+  ~NoSequentialScans() { enable_seqscan = before_; }
+  NoSequentialScans(const NoSequentialScans&) = delete;
+  NoSequentialScans& operator=(const NoSequentialScans&) = delete;
+
+ private:
+  bool before_;
+};
 
 }  // namespace
 
@@ -130,24 +120,60 @@ void store_identities(pg::Spi& spi, const Consumer& consumer, const std::map<Pla
 }
 
 bool Advancer::run(const Offsets& next, const PartitionStates& stored, const Tallies& tallies) {
-  Moves moves;
-  size_t updates = 0;
-  for (const auto& [place, offset] : next) {
+  if (!update_at_) {
+    update_at_ = state_plan(update_row + " AND o.ctid = $15 RETURNING o.ctid");
+    update_ = state_plan(update_row + " RETURNING o.ctid");
+    insert_ = state_plan(insert_row);
+  }
+  const NoSequentialScans no_scans;
+  return std::ranges::all_of(next, [&](const auto& entry) {
+    const auto& [place, offset] = entry;
     const auto old = stored.find(place);
-    const auto found = tallies.find(place);
-    updates += old == stored.end() ? 0 : 1;
-    const auto topic = static_cast<size_t>(place.first);
-    moves.add(consumer_.topics[topic], place.second, old == stored.end() ? -1 : old->second.next_offset, offset,
-              found == tallies.end() ? Tally{} : found->second, topic_ids_[topic]);
+    const auto tally = tallies.find(place);
+    return move(place, offset, old == stored.end() ? std::nullopt : std::optional(old->second.next_offset),
+                tally == tallies.end() ? Tally{} : tally->second);
+  });
+}
+
+/// Where the row was left, or, where it is not there any more, by its key.
+bool Advancer::move(const Place& place, int64_t next, std::optional<int64_t> old, const Tally& tally) {
+  if (const auto row = rows_.find(place); row != rows_.end()) {
+    const ItemPointerData at = row->second;
+    const Oid offsets = extension().offsets;
+    pg::call([&] { prune_page(offsets, ItemPointerGetBlockNumber(&at)); });
+    if (old && execute(update_at_, place, next, old, tally, at)) return true;
+    rows_.erase(row);
   }
-  if (updates > 0) {
-    if (!update_) update_ = state_plan(update_offsets);
-    if (moves.run(update_, consumer_.id) != updates) return false;
-  }
-  if (updates < next.size()) {
-    if (!insert_) insert_ = state_plan(insert_offsets);
-    if (moves.run(insert_, consumer_.id) != next.size() - updates) return false;
-  }
+  return execute(old ? update_ : insert_, place, next, old, tally, ItemPointerData{});
+}
+
+/// Whether there was such a row.
+bool Advancer::execute(const pg::Plan& plan, const Place& place, int64_t next, std::optional<int64_t> old,
+                       const Tally& tally, ItemPointerData at) {
+  using pg::Param;
+  const auto topic = static_cast<size_t>(place.first);
+  const auto& identity = tally.identity;
+  const auto of_identity = [&](int64_t Identity::*member) {
+    return Param::int8(identity ? std::optional<int64>((*identity).*member) : std::nullopt);
+  };
+  const pg::Rows rows = plan.execute({Param::int8(consumer_.id),
+                                      Param::text(std::string_view(consumer_.topics[topic])),
+                                      Param::int4(place.second),
+                                      Param::int8(next),
+                                      Param::int8(tally.messages),
+                                      Param::int8(tally.rows),
+                                      Param::int8(tally.tombstones),
+                                      Param::int8(tally.rejected),
+                                      Param::int8(tally.last_timestamp_ms),
+                                      of_identity(&Identity::offset),
+                                      of_identity(&Identity::timestamp_ms),
+                                      of_identity(&Identity::checksum),
+                                      Param::int8(old),
+                                      Param::text(std::string_view(topic_ids_[topic])),
+                                      {TIDOID, PointerGetDatum(&at)}});
+  if (rows.processed() != 1) return false;
+  bool null = false;
+  rows_[place] = *reinterpret_cast<ItemPointer>(DatumGetPointer(rows.datum(0, 1, &null)));
   return true;
 }
 

@@ -3,6 +3,10 @@
 #include "ingest/consumer.h"
 #include "ingest/tally.h"
 
+extern "C" {
+#include "storage/itemptr.h"
+}
+
 namespace kafka_fdw::ingest {
 
 /// The rows of pipeline_kafka_offsets, as the extension's owner.
@@ -25,7 +29,8 @@ void forget_rejections(pg::Spi& spi, ConsumerId id);
 void store_identities(pg::Spi& spi, const Consumer& consumer, const std::map<Place, Identity>& identities,
                       const PartitionStates& stored);
 
-/// Moves stored offsets on, each by compare-and-set. Keeps its plans.
+/// Moves stored offsets on, each by compare-and-set. Keeps its plans, and where it left the rows: beside a snapshot
+/// that is held for long, a row that changes with every batch is only found by its key past all that it has been.
 class Advancer {
  public:
   /// `topic_ids` of the consumer's topics, in their order; empty ones are not known.
@@ -36,10 +41,16 @@ class Advancer {
   bool run(const Offsets& next, const PartitionStates& stored, const Tallies& tallies);
 
  private:
+  bool move(const Place& place, int64_t next, std::optional<int64_t> old, const Tally& tally);
+  bool execute(const pg::Plan& plan, const Place& place, int64_t next, std::optional<int64_t> old, const Tally& tally,
+               ItemPointerData at);
+
   const Consumer& consumer_;
   std::vector<std::string> topic_ids_;
+  pg::Plan update_at_;
   pg::Plan update_;
   pg::Plan insert_;
+  std::map<Place, ItemPointerData> rows_;  ///< as they were left, in a transaction that may have failed since
 };
 
 }  // namespace kafka_fdw::ingest

@@ -73,13 +73,16 @@ void refresh() {
   if (cached_valid) return;
   register_callbacks();
   Oid consumers = InvalidOid;
+  Oid offsets = InvalidOid;
   const ExtensionRow row = pg::call([&] {
     const ExtensionRow found = read_extension();
-    if (OidIsValid(found.oid)) consumers = get_relname_relid("pipeline_kafka_consumers", found.schema);
+    if (!OidIsValid(found.oid)) return found;
+    consumers = get_relname_relid("pipeline_kafka_consumers", found.schema);
+    offsets = get_relname_relid("pipeline_kafka_offsets", found.schema);
     return found;
   });
-  cached = Extension{row.oid, row.owner, row.schema_name == nullptr ? "" : row.schema_name, consumers};
-  cached_valid = OidIsValid(consumers);
+  cached = Extension{row.oid, row.owner, row.schema_name == nullptr ? "" : row.schema_name, consumers, offsets};
+  cached_valid = OidIsValid(consumers) && OidIsValid(offsets);
 }
 
 }  // namespace

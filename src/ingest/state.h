@@ -13,6 +13,7 @@ struct Extension {
   Oid owner = InvalidOid;
   std::string schema;          ///< quoted as needed
   Oid consumers = InvalidOid;  ///< OID of the table pipeline_kafka_consumers
+  Oid offsets = InvalidOid;    ///< and of pipeline_kafka_offsets
 };
 
 /// In a transaction. Throws pg::Error 55000 where the extension is not installed, but not from find_extension.

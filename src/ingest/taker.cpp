@@ -200,9 +200,9 @@ void Taker::begin_check(std::span<const kafka::Message> messages) {
 
 void Taker::end_check() {
   if (!check_) return;
-  LogChanged changed{check_->wait()};
+  std::map<Place, Identity> others = check_->wait();
   check_.reset();
-  if (!changed.others.empty()) throw changed;
+  if (!others.empty()) throw LogChanged{std::move(others)};
 }
 
 }  // namespace kafka_fdw::ingest

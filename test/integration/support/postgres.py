@@ -15,9 +15,10 @@ UP_SECONDS = 30
 class Postgres:
     """A PostgreSQL server of its own, started by test/postgres/pg-cluster; reached by a Unix socket as a superuser."""
 
-    def __init__(self, settings=None, standby_of=None):
-        standby = ["--standby-of", standby_of._dir] if standby_of else []
-        found = command.run("postgres/pg-cluster", "start", *standby, *command.set_arguments(settings))
+    def __init__(self, settings=None, standby_of=None, upgrade_of=None):
+        origin = [word for option, other in (("--standby-of", standby_of), ("--upgrade-of", upgrade_of)) if other
+                  for word in (option, other._dir)]
+        found = command.run("postgres/pg-cluster", "start", *origin, *command.set_arguments(settings))
         self._dir, self._host, self._port = found["dir"], found["host"], found["port"]
         self.user, self.pid = found["user"], int(found["pid"])
         self.log = command.LogFile(pathlib.Path(self._dir) / "log")

@@ -3,6 +3,7 @@
 #   PG_CONFIG=/path/to/pg_config   the PostgreSQL to build for (default: the newest with server headers)
 #   BUILD=release|debug|asan|ubsan
 #   JOBS=n                         compilers at a time
+#   TEST_WORKERS=n                 integration tests at a time, each with servers of their own; they mostly wait
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,6 +12,7 @@ SHELL := /bin/bash
 
 BUILD ?= release
 JOBS ?= $(shell nproc)
+TEST_WORKERS ?= 3
 # Evaluated when used, which is after scripts/deps may have installed it.
 PG_CONFIG ?= $(shell scripts/pg-config)
 pg_major = $(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
@@ -67,7 +69,7 @@ installcheck: deps-test install ## run the SQL tests in a temporary PostgreSQL w
 
 .PHONY: integration
 integration: deps-test install .venv/.installed ## run pytest: servers and brokers started, killed, restarted
-	@PG_CONFIG="$(PG_CONFIG)" .venv/bin/python -m pytest test/integration $(PYTEST_ARGS)
+	@PG_CONFIG="$(PG_CONFIG)" .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal test/integration $(PYTEST_ARGS)
 
 .PHONY: memcheck
 memcheck: deps-memory install ## run scans under valgrind: memory misused or lost is a failure

@@ -18,7 +18,8 @@ void record(pg::Spi& spi, const Consumer& consumer, const Gap& gap) {
 bool move(pg::Spi& spi, const Consumer& consumer, const Gap& gap) {
   return run_as_owner(spi, R"(
              UPDATE $S.pipeline_kafka_offsets
-                SET next_offset = $5, identity_offset = NULL, identity_timestamp = NULL, identity_checksum = NULL, identity_topic_id = NULL,
+                SET next_offset = $5, identity_offset = NULL, identity_timestamp = NULL, identity_checksum = NULL,
+                    identity_topic_id = NULL,
                     updated_at = clock_timestamp()
               WHERE consumer_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4)",
                       {pg::Param::int8(consumer.id), pg::Param::text(gap.failure.topic),

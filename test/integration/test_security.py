@@ -201,7 +201,7 @@ def test_a_role_that_takes_an_owners_name_gets_nothing_of_its_rights(world, brok
 
 @pytest.mark.pg_settings(max_worker_processes=3)
 def test_a_slot_without_a_process_is_seen_and_a_begin_takes_none_that_others_need(world, broker, topic):
-    # The launcher's process is free again once it has ended; parallel queries are off.
+    # The launcher has one process, that of logical replication another; parallel queries are off.
     name = topic(partitions=3)
     world.execute("CREATE TABLE stream (n bigint)")
     warnings = consumers.begin(world, "stream", name, parallelism=5)
@@ -212,9 +212,11 @@ def test_a_slot_without_a_process_is_seen_and_a_begin_takes_none_that_others_nee
     assert "has no worker process" in detail and "max_worker_processes" in hint
 
 
-@pytest.mark.pg_settings(max_worker_processes=3)
+@pytest.mark.pg_settings(max_worker_processes=4)
 def test_a_begin_that_changes_nothing_needs_no_process(world, broker, topic):
+    # The launchers have two processes, the workers the others.
     name = topic(partitions=2)
+    consumers.wait_for_launcher(world)
     world.execute("CREATE TABLE stream (n bigint)")
     assert consumers.begin(world, "stream", name, parallelism=2) == []
     wait_for(lambda: len(consumers.workers(world)) == 2, what="workers")

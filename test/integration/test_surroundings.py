@@ -24,9 +24,7 @@ def test_without_autostart_nothing_starts_by_itself(own_pg, broker, topic):
     produce(broker, name, 10, 20)
     state = "SELECT state FROM kafka_stat_consumers"
     wait_for(lambda: database.value(state) == "waiting", ignore=psycopg.OperationalError, what="state waiting")
-    # What the launcher starts it starts before it sleeps.
-    wait_for(lambda: database.value("SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'kafka launcher'")
-             is not None, what="the launcher's sleep")
+    consumers.wait_for_launcher(database)
     assert consumers.workers(database) == [] and numbers(database) == list(range(10))
     assert database.value("SELECT kafka_consume_begin()") == 1
     wait_for_numbers(database, 20)

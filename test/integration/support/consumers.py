@@ -32,6 +32,12 @@ def wait_for_state(database, stream, state, timeout=30):
     wait_for(lambda: stat(database, stream, "state") == state, timeout, f"state {state} of {stream}")
 
 
+def wait_for_launcher(database):
+    """Waits until the launcher sleeps: what it starts it has started then, and it needs no process but its own."""
+    wait_for(lambda: database.value("SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'kafka launcher'")
+             is not None, what="the launcher's sleep")
+
+
 def wait_for_end(database, stream, topic):
     """Waits until all that is in the topic now is committed."""
     assert database.value("SELECT kafka_consume_wait(%s, %s, %s)", [stream, topic, f"{END_OF_LOG_SECONDS} s"]), \

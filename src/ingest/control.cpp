@@ -13,6 +13,7 @@
 #include "ingest/worker.h"
 
 extern "C" {
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 
@@ -37,6 +38,11 @@ std::optional<Consumer> lock_and_load(pg::Spi& spi, ConsumerId id) {
     refuse_within_batch(*consumer);
   }
   return consumer;
+}
+
+/// One that was dropped is gone when it is looked for again, but to a transaction that keeps its first snapshot.
+void fail_if_seen_for_ever(const Consumer& dropped) {
+  if (IsolationUsesXactSnapshot()) fail(ERRCODE_UNDEFINED_OBJECT, describe(dropped) + " was dropped");
 }
 
 /// A worker that an error stopped counts as ended from now on: seek does not resume it.
@@ -108,6 +114,7 @@ std::string seek(const std::string& stream, const std::string& topic, const std:
     check_within_log(offsets);
     const std::optional<Consumer> consumer = lock_and_load(spi, found.id);
     if (consumer && consumer->topics == found.topics) return move(spi, *consumer, offsets);
+    if (!consumer) fail_if_seen_for_ever(found);
   }
 }
 
@@ -117,6 +124,7 @@ Consumer require_locked(pg::Spi& spi, const std::string& stream, const std::stri
   const Consumer found = require_consumer(spi, stream, topic);
   check_may_change(found);
   if (auto locked = lock_and_load(spi, found.id)) return *locked;
+  fail_if_seen_for_ever(found);
   return require_locked(spi, stream, topic);
 }
 

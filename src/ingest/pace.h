@@ -18,6 +18,7 @@ class Pace {
 
   void note_taken(bool clean) noexcept {
     too_much_ = 0;
+    catalog_blamed_ = 0;
     if (limit_ > 0 && ++taken_ >= batches_before_growth) {
       limit_ = limit_ >= largest_limit ? 0 : limit_ * 2;
       taken_ = 0;
@@ -27,6 +28,10 @@ class Pace {
     else if (cautious_batches_ > 0)
       --cautious_batches_;
   }
+  /// Whether a batch that failed while the catalog changed is tried again as it is. Not for ever: its own statement may
+  /// change it each time.
+  bool may_blame_catalog() noexcept { return ++catalog_blamed_ <= 2; }
+
   void note_bad_message() noexcept { cautious_batches_ = caution; }
 
   /// A batch of that size was too much. True: it was one message, and not for the first time, so that the message is
@@ -52,6 +57,7 @@ class Pace {
   int too_much_ = 0;
   int taken_ = 0;  ///< batches since limit_ changed
   int cautious_batches_ = 0;
+  int catalog_blamed_ = 0;  ///< in a row
   Streak streak_;
 };
 

@@ -94,10 +94,22 @@ bool Session::run() {
     } catch (const StreamChanged&) {
       // The next turn looks at the catalog again.
     } catch (const LogChanged& changed) {
-      taker_->remember(changed);
+      remember(changed);
       return false;  // the next survey says what to do
     }
     if (Clock::now() >= next_tick_ && !tick()) return false;
+  }
+}
+
+/// Without it the next survey would believe the log.
+void Session::remember(const LogChanged& changed) {
+  while (is_current(consumer_)) {
+    try {
+      if (taker_->remember(changed)) return;
+    } catch (const StreamLocked&) {
+      // Whoever waits for the stream has it next.
+    }
+    stream_wait_.wait(consumer_);
   }
 }
 

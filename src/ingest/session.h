@@ -48,6 +48,7 @@ class Session {
   Wiring read_wiring(pg::Spi& spi) const;
 
   bool connect();
+  void remember(const LogChanged& changed);
   bool settle(const Survey& survey);
   std::vector<kafka::Range> ranges_to_follow(const Survey& survey) const;
   bool has_work();

@@ -61,12 +61,24 @@ void Slots::release(int slot) {
 }
 
 void Slots::leave(const Consumer& consumer) {
-  for (const int slot : std::vector<int>(held_)) {
-    const bool needs_worker =
-        slot != own_ && slot < consumer.parallelism && consumer.enabled && !contains(returned_, slot);
-    if (needs_worker) (void)register_successor(consumer, slot);
-    release(slot);
+  if (consumer.enabled) start_successors(consumer);
+  for (const int slot : std::vector<int>(held_)) release(slot);
+}
+
+/// For the slots of others that are held, and, where the own one is none any more, for those that nobody has: workers
+/// for which there was no place have left them to this one.
+void Slots::start_successors(const Consumer& consumer) const {
+  Transaction transaction;
+  std::vector<int> running;
+  {
+    pg::Spi spi;
+    running = running_slots(spi, consumer);
   }
+  for (int slot = 0; slot < consumer.parallelism; ++slot) {
+    const bool left = contains(held_, slot) || (own_ >= consumer.parallelism && !contains(running, slot));
+    if (left && slot != own_ && !contains(returned_, slot)) (void)register_successor(consumer, slot);
+  }
+  transaction.commit();
 }
 
 /// Takes no lock: a worker that found its slot locked would end.

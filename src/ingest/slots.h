@@ -35,6 +35,7 @@ class Slots {
   void look(const Consumer& consumer);
   bool try_to_return(const Consumer& consumer);
   void release(int slot);
+  void start_successors(const Consumer& consumer) const;
 
   ConsumerId consumer_;
   int own_;

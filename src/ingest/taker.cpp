@@ -71,12 +71,11 @@ void Taker::renew() {
 }
 
 bool Taker::take(const Portion& portion) {
-  begin_check(portion.messages);
   try {
     return pace_.is_cautious() && !portion.messages.empty() ? take_sifted(portion, nullptr) : take_whole(portion);
   } catch (const pg::Error& error) {
     const Failure failure = failure_of_error(*error.data());
-    if (catalog_changes() != catalog_seen_) throw CatalogChanged{failure};
+    if (catalog_changes() != catalog_seen_ && pace_.may_blame_catalog()) throw CatalogChanged{failure};
     const bool at_fault = is_too_much(failure) && pace_.note_too_much(portion.messages.size());
     if (portion.messages.empty() || (failure.failure_class != FailureClass::bad_message && !at_fault)) throw;
     pace_.note_bad_message();
@@ -86,14 +85,16 @@ bool Taker::take(const Portion& portion) {
   }
 }
 
-/// Rows that are made for the stream as it was would not fit. Here it is locked, and stays as it is.
-void Taker::check_catalog(const Portion& portion) const {
+/// Here the stream is locked, and stays as it is: rows that are made for it as it was would not fit. And here it is
+/// sure that the log is looked at in this attempt, whose messages may come late.
+void Taker::prepare(const Portion& portion) {
   if (!portion.messages.empty() && catalog_changes() != catalog_seen_) throw StreamChanged{};
+  if (!check_) begin_check(portion.messages);
 }
 
 bool Taker::take_whole(const Portion& portion) {
   return commit([&](pg::Spi& spi) {
-    check_catalog(portion);
+    prepare(portion);
     return step_->take(spi, portion, stored_, false);
   });
 }
@@ -101,7 +102,7 @@ bool Taker::take_whole(const Portion& portion) {
 bool Taker::take_sifted(const Portion& portion, const Failure* failed) {
   std::optional<Failure> stop;
   const bool taken = commit([&](pg::Spi& spi) {
-    check_catalog(portion);
+    prepare(portion);
     auto result = step_->sift(spi, portion, stored_, false, pace_.streak(), failed);
     if (result) stop = result->stop;
     return result;
@@ -122,8 +123,8 @@ bool Taker::jump(const std::vector<Gap>& gaps) {
   return true;
 }
 
-void Taker::remember(const LogChanged& changed) {
-  commit([&](pg::Spi& spi) -> std::optional<Taken> {
+bool Taker::remember(const LogChanged& changed) {
+  return commit([&](pg::Spi& spi) -> std::optional<Taken> {
     if (!holds_fence(spi, consumer_)) return std::nullopt;
     store_identities(spi, consumer_, changed.others, stored_);
     return Taken{};
@@ -181,7 +182,6 @@ void Taker::note(const Taken& taken) {
 /// Asks for the last messages of partitions that were silent, or not compared for long; the answers are waited for
 /// before the batch commits.
 void Taker::begin_check(std::span<const kafka::Message> messages) {
-  check_.reset();
   std::map<Place, Identity> wanted;
   const auto now = Clock::now();
   for (const auto& [place, offset] : offsets_behind(messages)) {
@@ -200,6 +200,8 @@ void Taker::begin_check(std::span<const kafka::Message> messages) {
 
 void Taker::end_check() {
   if (!check_) return;
+  // It has a time limit of its own, and a slow broker is no message's fault.
+  if (get_timeout_active(STATEMENT_TIMEOUT)) disable_timeout(STATEMENT_TIMEOUT, false);
   std::map<Place, Identity> others = check_->wait();
   check_.reset();
   if (!others.empty()) throw LogChanged{std::move(others)};

@@ -50,8 +50,8 @@ class Taker {
   /// Moves the stored offsets of the partitions, over what is not in the log. False: the fence was lost.
   bool jump(const std::vector<Gap>& gaps);
 
-  /// Stores what messages the log had, for the next survey to find that it is another one.
-  void remember(const LogChanged& changed);
+  /// Stores what messages the log had, for the next survey to find that it is another one. False: the fence was lost.
+  bool remember(const LogChanged& changed);
 
   /// After a change of the catalog.
   void renew();
@@ -65,7 +65,7 @@ class Taker {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void check_catalog(const Portion& portion) const;
+  void prepare(const Portion& portion);
   bool take_whole(const Portion& portion);
   bool take_sifted(const Portion& portion, const Failure* failed);
   template <class Take>

@@ -44,6 +44,7 @@ class Worker {
  private:
   std::optional<Consumer> load() const;
   bool has_work(const std::optional<Consumer>& consumer) const;
+  bool may_succeed() const;
   bool take_slot();
   void leave(const Consumer& consumer);
   bool take_place();
@@ -60,6 +61,7 @@ class Worker {
   ConsumerId id_;
   Slots slots_;
   bool is_successor_;
+  pg::Clock::time_point succession_end_ = pg::Clock::now() + longest_succession;
   Status status_;
   Pace pace_;
   StreamWait stream_wait_{status_};
@@ -99,11 +101,13 @@ bool Worker::has_work(const std::optional<Consumer>& consumer) const {
   return consumer && consumer->enabled && consumer->at_home && slots_.own() < consumer->parallelism;
 }
 
+/// Whether somebody is about to leave the slot to this worker.
+bool Worker::may_succeed() const { return is_successor_ && pg::Clock::now() < succession_end_; }
+
 /// A successor's slot is given up once its holder has come to the end of a batch.
 bool Worker::take_slot() {
-  const auto end = pg::Clock::now() + (is_successor_ ? longest_succession : milliseconds(0));
   while (!slots_.take_own()) {
-    if (pg::Clock::now() >= end) return false;
+    if (!may_succeed()) return false;
     pg::wait_latch(milliseconds(20));
   }
   return true;
@@ -124,7 +128,7 @@ bool Worker::take_place() {
   return has_place_;
 }
 
-/// False: others of the consumer run, and take this slot too.
+/// False: others of the consumer run, and take this slot too, if none of them is about to leave it.
 bool Worker::wait_for_place(const Consumer& consumer) {
   bool others_run = false;
   {
@@ -135,7 +139,7 @@ bool Worker::wait_for_place(const Consumer& consumer) {
     }
     transaction.commit();
   }
-  if (others_run) return false;
+  if (others_run && !may_succeed()) return false;
   Failure full;
   full.message = "kafka_fdw.max_workers workers are running already";
   full.hint = "Raise it, or end other consumers.";

@@ -275,3 +275,17 @@ def test_once_says_what_is_wrong_or_goes_on_too(db, stream, broker, topic):
     assert db.value("SELECT kafka_consume_once('stream', %s)", [name]) == 2
     assert [gap[:2] for gap in gaps(db)] == [(0, 5)]
     assert numbers(db) == [0, 1, 2, 3, 4, 8, 9]
+
+
+def test_a_topic_made_anew_is_found_though_the_stream_is_locked_meanwhile(db, stream, broker, topic):
+    name = topic()
+    take(db, broker, name, 0, 10)
+    consumers.wait_for_state(db, "stream", "idle")
+    with db.connect() as session, session.transaction(force_rollback=True):
+        session.execute("LOCK TABLE stream")
+        remake(broker, name, 100, 130)
+        # The worker has met the new messages, and could not take them.
+        wait_for(lambda: consumers.stat(db, "stream", "state") == "backoff"
+                 and "locked" in consumers.stat(db, "stream", "detail"), what="the wait for the lock")
+    assert wait_for_error(db)[0] == "58P01"
+    assert numbers(db) == list(range(10))

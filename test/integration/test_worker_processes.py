@@ -77,3 +77,21 @@ def test_consumers_wait_for_their_turn_among_max_workers(few_db, broker, topic):
     assert numbers(few_db) == list(range(flow.sent))
     few_db.execute("SELECT kafka_consume_end()")
     wait_for_no_workers(few_db)
+
+
+@pytest.mark.pg_settings(**{"kafka_fdw.max_workers": 1})
+def test_a_worker_that_leaves_hands_over_the_slots_of_others(own_pg, few_db, broker, topic):
+    name = topic(partitions=3)
+    few_db.execute("CREATE TABLE stream (kafka_partition int, n bigint)")
+    with Flow(broker, name, 3) as flow:
+        # Chance decides whose worker it is that has all three slots.
+        for most in (1, 3, 3, 1, 3):  # partitions that it has before it leaves
+            few_db.execute("SELECT kafka_consume_begin('stream', %s, parallelism => 3)", [name])
+            wait_for(lambda: few_db.value("SELECT count(*) FROM kafka_stat_partitions WHERE worker_pid IS NOT NULL") >= most, 60,
+                     "the partitions of one worker")
+            few_db.execute("SELECT kafka_consume_begin('stream', %s, parallelism => 1)", [name])
+            taken = flow.sent
+            wait_for(lambda: few_db.value("SELECT count(*) FROM stream") >= taken, 60, "rows of the one worker")
+    consumers.wait_for_end(few_db, "stream", name)
+    assert numbers(few_db) == list(range(flow.sent))
+    assert_no_crash(own_pg)

@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+import time
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from support.broker import QUIET
@@ -34,6 +35,10 @@ def message(chance):
     if kind == BAD:
         value = chance.choice((value[:-1], '{"key": "a", "v": "x"}', '{"key": "\\u0000", "v": 1}', "", b"\xff"))
     return {"key": kind, "value": None if kind == TOMBSTONE else value}
+
+
+class Stuck(Exception):
+    """A producer that takes no more messages, though the broker is there: librdkafka's may stay so after an outage."""
 
 
 class Load:
@@ -69,7 +74,7 @@ class Load:
                 if self._chance.randrange(TRANSACTION_EVERY) == 0:
                     self._send_in_transaction(burst)
                 else:
-                    self._send(self._plain, burst)
+                    self._send_plain(burst)
         except Exception as error:
             self._failed = error
 
@@ -77,8 +82,11 @@ class Load:
         return Producer({"bootstrap.servers": self._broker.bootstrap, **COMMON, **settings})
 
     def _send(self, producer, burst):
+        end = time.monotonic() + FLUSH_SECONDS
         for fields in burst:
             while True:
+                if time.monotonic() > end:
+                    raise Stuck
                 try:
                     producer.produce(TOPIC, partition=self._chance.randrange(self.partitions), **fields)
                     break
@@ -90,6 +98,14 @@ class Load:
                         raise
                     producer.poll(0.1)
         producer.poll(0)
+
+    def _send_plain(self, burst):
+        """What a stuck producer has not sent is lost: the log says what there is."""
+        try:
+            self._send(self._plain, burst)
+        except Stuck:
+            self._plain.purge()
+            self._plain = self._producer(PLAIN)
 
     def _send_in_transaction(self, burst):
         """A transaction that the broker did not take to its end is left to the next producer of that name, which ends it."""
@@ -103,5 +119,7 @@ class Load:
                 self._transactions.abort_transaction(SECONDS)
             else:
                 self._transactions.commit_transaction(SECONDS)
-        except KafkaException:
+        except (KafkaException, Stuck) as error:
+            if isinstance(error, Stuck):
+                self._transactions.purge()
             self._transactions = None

@@ -69,7 +69,8 @@ installcheck: deps-test install ## run the SQL tests in a temporary PostgreSQL w
 
 .PHONY: integration
 integration: deps-test install .venv/.installed ## run pytest: servers and brokers started, killed, restarted
-	@PG_CONFIG="$(PG_CONFIG)" .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal test/integration $(PYTEST_ARGS)
+	@PG_CONFIG="$(PG_CONFIG)" .venv/bin/python -m pytest -n $(TEST_WORKERS) --dist worksteal \
+	  test/integration $(PYTEST_ARGS)
 
 .PHONY: memcheck
 memcheck: deps-memory install ## run scans under valgrind: memory misused or lost is a failure

@@ -270,7 +270,8 @@ def test_a_child_whose_parent_comes_behind_it_in_the_batch_is_taken(db, broker, 
 def test_a_statement_that_changes_the_catalog_has_dead_letters_too(db, stream, broker, topic):
     name = topic()
     db.execute(f"""CREATE FOREIGN TABLE source (kafka_partition int OPTIONS (partition 'true'),
-                                                kafka_offset bigint OPTIONS ("offset" 'true'), n text) SERVER pipeline_kafka OPTIONS (topic '{name}', format 'text');
+                                                kafka_offset bigint OPTIONS ("offset" 'true'), n text)
+                     SERVER pipeline_kafka OPTIONS (topic '{name}', format 'text');
                    CREATE FUNCTION seen() RETURNS boolean LANGUAGE plpgsql AS $$
                    BEGIN CREATE TEMP TABLE IF NOT EXISTS seen (n int) ON COMMIT DROP; RETURN true; END $$""")
     broker.produce(name, *with_bad_ones(20, {7, 13}))

@@ -122,7 +122,8 @@ def test_workers_that_meet_at_the_same_rows_end_with_the_same_in_both_and_hardly
     begin(db, name, "upsert", parallelism=2, batch_size=300)
     consumers.wait_for_end(db, "stream", name)
     assert rows(db) == [(number, None, turns - 1) for number in sorted(numbers, key=lambda number: repr((number, None)))]
-    assert "deadlock detected" not in db.pg.log.read()
+    # As above, of rows that both workers make.
+    assert db.pg.log.read().count("backoff: deadlock detected") <= 2
 
 
 def test_bad_messages_are_set_aside_and_the_others_end_like_their_replay(db, broker, topic, chance):
@@ -132,6 +133,8 @@ def test_bad_messages_are_set_aside_and_the_others_end_like_their_replay(db, bro
     messages = list(upserts(chance, names, keys, 1500, PARTITIONS))
     for message in chance.sample(messages, 20):
         message["value" if chance.random() < 0.5 else "key"] = "no JSON"
+    # One that no other of its key follows is refused for sure.
+    messages.append({"key": json.dumps({"id": 1000}), "value": json.dumps({"amount": 57}), "partition": 0})
     broker.produce(name, *messages)
     begin(db, name, "upsert", parallelism=WORKERS, batch_size=100, on_error="dead_letter")
     consumers.wait_for_end(db, "stream", name)

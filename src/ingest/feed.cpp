@@ -28,9 +28,9 @@ void Feed::fill(size_t most_messages, size_t most_bytes) {
   }
 }
 
-Offsets Feed::advanced(const PartitionStates& stored) const {
+Offsets advanced(const kafka::RangeReader& reader, const PartitionStates& stored) {
   Offsets next;
-  for (const kafka::RangeReader::Position& position : reader_->positions()) {
+  for (const kafka::RangeReader::Position& position : reader.positions()) {
     const Place place{position.topic, position.partition};
     const auto old = stored.find(place);
     if (old == stored.end() || position.next_offset > old->second.next_offset) next[place] = position.next_offset;

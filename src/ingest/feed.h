@@ -12,6 +12,10 @@
 
 namespace kafka_fdw::ingest {
 
+/// Where the log is read on, for the partitions that moved on from what is stored: over messages, or over what is none
+/// (markers, aborted records, gaps).
+Offsets advanced(const kafka::RangeReader& reader, const PartitionStates& stored);
+
 /// What a worker reads of its topics: a client, a reader that follows the logs, and the batch that is being filled.
 class Feed final : public ClientOwner {
  public:
@@ -30,9 +34,8 @@ class Feed final : public ClientOwner {
   size_t bytes() const noexcept { return batch_.bytes(); }
   void drop_batch() noexcept { batch_.clear(); }
 
-  /// Where the log is read on, for the partitions that moved on from what is stored: over messages, or over what is
-  /// none (markers, aborted records, gaps).
-  Offsets advanced(const PartitionStates& stored) const;
+  /// As above, of its reader.
+  Offsets advanced(const PartitionStates& stored) const { return ingest::advanced(*reader_, stored); }
 
   std::vector<kafka::RangeReader::Position> positions() const { return reader_->positions(); }
   /// Every range has been read to its end.

@@ -4,6 +4,7 @@
 #include "ingest/applying.h"
 #include "ingest/arguments.h"
 #include "ingest/fail.h"
+#include "ingest/feed.h"
 #include "ingest/fence.h"
 #include "ingest/gaps.h"
 #include "ingest/lookup.h"
@@ -30,11 +31,7 @@ namespace {
 /// The offsets behind the batch, of the partitions that advance.
 Offsets next_offsets(const kafka::RangeReader& reader, const Survey& survey, const PartitionStates& stored) {
   Offsets next = survey.first;
-  for (const kafka::RangeReader::Position& position : reader.positions()) {
-    const Place place{position.topic, position.partition};
-    const auto old = stored.find(place);
-    if (old == stored.end() || position.next_offset > old->second.next_offset) next[place] = position.next_offset;
-  }
+  for (const auto& [place, offset] : advanced(reader, stored)) next[place] = offset;
   return next;
 }
 

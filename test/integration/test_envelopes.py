@@ -48,9 +48,7 @@ def test_a_stream_of_upserts_ends_like_its_replay(db, broker, topic, chance, nam
     assert db.execute("SELECT messages, tombstones, rejected, rows <= messages FROM kafka_stat_consumers") == [
         (MESSAGES, 0, 0, True)]
     wait_for(lambda: consumers.stat(db, "stream", "apply") == "general", what="the way of applying")
-    # Rows are locked by key. Only one that the other worker makes between a batch's snapshot and its turn can cross, and
-    # then the batch is tried again; without the order it happens with most batches.
-    assert db.pg.log.read().count("backoff: deadlock detected") <= 2
+    assert "deadlock detected" not in db.pg.log.read()
 
 
 @pytest.mark.parametrize("names, types, keys", [SINGLE, COMPOSITE], ids=["one-column", "two-columns"])
@@ -122,7 +120,8 @@ def test_workers_that_meet_at_the_same_rows_end_with_the_same_in_both_and_hardly
     begin(db, name, "upsert", parallelism=2, batch_size=300)
     consumers.wait_for_end(db, "stream", name)
     assert rows(db) == [(number, None, turns - 1) for number in sorted(numbers, key=lambda number: repr((number, None)))]
-    # As above, of rows that both workers make.
+    # Rows are locked by key. Only one that the other worker makes between a batch's snapshot and its turn can cross, and
+    # then the batch is tried again; without the order it happens with most batches.
     assert db.pg.log.read().count("backoff: deadlock detected") <= 2
 
 
